@@ -1,0 +1,222 @@
+"""What the embedded stand-in knows of the items: fitted on users disjoint from those it plays."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
+
+from agents.randomness import keyed_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+COMPONENTS = ("co_rating", "quality", "content", "persona")
+MOST_ITEMS = 20_000
+"""Beyond it the dense item x item table passes 1.6 GB."""
+_HALF_LIFE = 5.0
+"""Places in the history over which an item's say halves: what was watched last says most."""
+_SHRINKAGE = 20.0
+"""Co-raters added to a pair's support, so that chance meetings of rare items count little."""
+_DAMPING = 20.0
+"""Ratings of average quality added to each item's mean."""
+_TRAIT_DAMPING = 50.0
+"""Interactions of the average taste added to each item and trait."""
+_LIKED = 3.0
+"""A rating that says neither yes nor no."""
+_CALIBRATION_USERS = 400
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Columns of equal length, sorted by user, then time; users are 0..U-1, items catalogue numbers."""
+
+    user: NDArray[np.int64]
+    item: NDArray[np.int64]
+    rating: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A history as read from a prompt, oldest first; an unknown rating is NaN."""
+
+    item: NDArray[np.int64]
+    rating: NDArray[np.float64]
+
+    def weights(self) -> NDArray[np.float64]:
+        """How much each entry says: more if recent, against if the rating is low."""
+        age = np.arange(len(self.item))[::-1]
+        liking = np.where(np.isnan(self.rating), 1.0, (self.rating - _LIKED) / 2 + 0.5)
+        weight: NDArray[np.float64] = np.exp2(-age / _HALF_LIFE) * liking
+        return weight
+
+
+class ItemKnowledge:
+    """Item tables, and the utility weights fitted on them.
+
+    Utility of a candidate = weights . (co-rating with the history, damped mean rating, likeness of genres and text to
+    the history, taste of people with the persona's traits) + intercept. The weights are those of a logistic
+    regression that tells the next item of a user from an unseen one of like popularity; fitted on users whose
+    ratings did not enter the tables, after which the tables are made again from all.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        genres: Sequence[Sequence[str]],
+        descriptions: Sequence[str],
+        ratings: Ratings,
+        traits: Sequence[Sequence[str]],
+        seed: int,
+    ) -> None:
+        """`traits` holds each user's words as a persona would tell them ("female", "25-34", "lawyer")."""
+        if len(titles) > MOST_ITEMS:
+            raise ValueError(
+                f"the stand-in keeps an item x item table and takes at most {MOST_ITEMS} items, not {len(titles)}; "
+                "raise data.core or use another users.client"
+            )
+        if not len(ratings.user):
+            raise ValueError(
+                "no users are left to fit the stand-in on: it learns from users it does not play; lower users.count"
+            )
+        self.titles = tuple(titles)
+        # Words of a prompt are compared without case.
+        self.genres = tuple(tuple(genre.lower() for genre in row) for row in genres)
+        self._genre_pattern = _any_of(genre for row in self.genres for genre in row)
+        self._trait_pattern = _any_of(trait for row in traits for trait in row)
+        self._documents = _documents(genres, descriptions)
+        self._traits = [tuple(trait.lower() for trait in row) for row in traits]
+        users = len(traits)
+        generator = keyed_generator(seed, "stand-in calibration")
+        fitted_on = np.zeros(users, dtype=bool)
+        fitted_on[generator.permutation(users)[: users // 2]] = True
+        self._fit_tables(ratings, fitted_on)
+        self.weights, self.intercept = self._calibrate(ratings, np.flatnonzero(~fitted_on), generator)
+        self._fit_tables(ratings, np.ones(users, dtype=bool))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all it knows: part of the identity of every answer."""
+        digest = hashlib.sha256("\n".join(self.titles).encode())
+        for table in (self._similarity, self._quality, self._documents.data, self.weights):
+            digest.update(np.ascontiguousarray(table).tobytes())
+        return digest.hexdigest()[:16]
+
+    def components(
+        self, memory: Memory, persona: str, candidates: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """(len(candidates), 4) in the order of COMPONENTS."""
+        result = np.zeros((len(candidates), len(COMPONENTS)))
+        result[:, 1] = self._quality[candidates]
+        result[:, 3] = self._persona(persona, candidates)
+        if len(memory.item):
+            weight = memory.weights()
+            result[:, 0] = weight @ self._similarity[np.ix_(memory.item, candidates)]
+            taste = sparse.csr_matrix(weight) @ self._documents[memory.item]
+            length = np.sqrt(taste.multiply(taste).sum())
+            if length > 0:
+                result[:, 2] = (self._documents[candidates] @ taste.T).toarray()[:, 0] / length
+        return result
+
+    def nearest(self, memory: Memory, candidate: int) -> int | None:
+        """The history item that speaks most for a candidate, if any does."""
+        if not len(memory.item):
+            return None
+        support = memory.weights() * self._similarity[memory.item, candidate]
+        best = int(support.argmax())
+        return int(memory.item[best]) if support[best] > 0 else None
+
+    def _fit_tables(self, ratings: Ratings, users: NDArray[np.bool_]) -> None:
+        chosen = users[ratings.user]
+        user, item, rating = ratings.user[chosen], ratings.item[chosen], ratings.rating[chosen]
+        shape = (len(users), len(self.titles))
+        table = sparse.csr_matrix((np.ones(len(user)), (user, item)), shape=shape)
+        together = np.asarray((table.T @ table).todense(), dtype=np.float64)
+        count = together.diagonal().copy()
+        self._count = count
+        np.fill_diagonal(together, 0)
+        norm = np.sqrt(np.maximum(np.outer(count, count), 1))
+        self._similarity = (together / norm * (together / (together + _SHRINKAGE))).astype(np.float32)
+        mean = rating.mean()
+        total = np.bincount(item, rating - mean, minlength=shape[1])
+        self._quality = total / (count + _DAMPING)
+        self._lift = self._trait_lifts(user, item, count)
+
+    def _trait_lifts(
+        self, user: NDArray[np.int64], item: NDArray[np.int64], count: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """For each trait: log of how much more often its people took each item than all did."""
+        lifts = {}
+        overall = (count + 1) / (count.sum() + len(count))
+        for trait in sorted({trait for row in self._traits for trait in row}):
+            has = np.array([trait in row for row in self._traits])
+            own = np.bincount(item[has[user]], minlength=len(count))
+            share = (own + _TRAIT_DAMPING * overall * len(count) / 10) / (own.sum() + _TRAIT_DAMPING * len(count) / 10)
+            lifts[trait] = np.log(share / overall)
+        return lifts
+
+    def _persona(self, persona: str, candidates: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Taste of people like the persona, and candidates of a genre that it says it loves."""
+        score = np.zeros(len(candidates))
+        for trait in self._told(persona, self._trait_pattern):
+            score += self._lift[trait][candidates]
+        loved = self._told(persona, self._genre_pattern)
+        if loved:
+            score += [len(loved.intersection(self.genres[item])) / max(len(self.genres[item]), 1) for item in candidates]
+        return score
+
+    @staticmethod
+    def _told(persona: str, pattern: re.Pattern[str]) -> set[str]:
+        return {match.group().lower() for match in pattern.finditer(persona)}
+
+    def _calibrate(
+        self, ratings: Ratings, users: NDArray[np.int64], generator: np.random.Generator
+    ) -> tuple[NDArray[np.float64], float]:
+        """Weights >= 0 and intercept, from each user's newest items against unseen ones of like popularity."""
+        start = np.searchsorted(ratings.user, np.arange(len(self._traits) + 1))
+        share = self._count / self._count.sum()
+        rows, labels = [], []
+        for user in users[:_CALIBRATION_USERS]:
+            own = slice(start[user], start[user + 1])
+            item, rating = ratings.item[own], ratings.rating[own]
+            held = max(1, len(item) // 5)
+            if len(item) <= held:
+                continue
+            unseen = generator.choice(len(share), size=4 * held, p=share)
+            unseen = unseen[~np.isin(unseen, item)][:held]
+            candidates = np.concatenate([item[-held:], unseen])
+            memory = Memory(item[:-held], rating[:-held])
+            rows.append(self.components(memory, " ".join(self._traits[user]), candidates))
+            labels.append(np.arange(len(candidates)) < held)
+        if not rows:
+            raise ValueError("too few users are left to calibrate the stand-in on; lower users.count")
+        features, label = np.concatenate(rows), np.concatenate(labels)
+        scale = np.maximum(features.std(axis=0), 1e-9)
+        model = LogisticRegression(class_weight="balanced").fit(features / scale, label)
+        # A component that does not help is left out rather than counted against.
+        weights = np.maximum(model.coef_[0], 0) / scale
+        return weights, -float(np.median(features @ weights))
+
+
+def _documents(genres: Sequence[Sequence[str]], descriptions: Sequence[str]) -> sparse.csr_matrix:
+    texts = [
+        " ".join([*(f"genre_{re.sub(r'[^A-Za-z]', '', genre)}" for genre in row), text])
+        for row, text in zip(genres, descriptions, strict=True)
+    ]
+    return normalize(TfidfVectorizer(stop_words="english").fit_transform(texts)).tocsr()
+
+
+def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    """Any of the phrases as whole words, the longest first."""
+    longest_first = sorted({phrase for phrase in phrases if phrase}, key=lambda phrase: (-len(phrase), phrase))
+    alternatives = "|".join(map(re.escape, longest_first)) or r"(?!)"
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)

@@ -1,0 +1,83 @@
+"""Null users: what an audience that knows nothing, or everything, would answer through the same interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.embedded.client import EmbeddedClient
+from agents.embedded.wording import Choice
+from agents.randomness import keyed_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from agents.embedded.reading import PromptReader, Question
+    from agents.llm.types import Draw
+
+
+class EchoUser(EmbeddedClient):
+    """Accepts everything in the order shown: what is left of an audience that only repeats."""
+
+    provider = "echo"
+    label = "echo (null user, keeps the order shown)"
+
+    def choose(self, question: Question, draw: Draw) -> Choice:
+        """The order shown."""
+        return _choice(range(len(question.titles)), len(question.titles))
+
+
+class RandomUser(EmbeddedClient):
+    """Ranks at random and accepts half."""
+
+    provider = "random"
+    label = "random (null user)"
+
+    def __init__(self, reader: PromptReader, seed: int) -> None:
+        super().__init__(reader)
+        self._seed = seed
+
+    def choose(self, question: Question, draw: Draw) -> Choice:
+        """A permutation drawn for (user, round, replicate)."""
+        generator = keyed_generator(self._seed, "random user", draw.user, draw.round, draw.replicate)
+        n = len(question.titles)
+        return _choice(generator.permutation(n).tolist(), n // 2)
+
+
+class PopularityUser(EmbeddedClient):
+    """Ranks by number of train interactions and accepts the more popular half."""
+
+    provider = "popularity"
+    label = "popularity (null user)"
+
+    def __init__(self, reader: PromptReader, counts: Sequence[int]) -> None:
+        super().__init__(reader)
+        self._counts = counts
+
+    def choose(self, question: Question, draw: Draw) -> Choice:
+        """Most popular first; ties and unknown titles keep the order shown."""
+        count = [-1 if item is None else self._counts[item] for item in question.candidates]
+        order = sorted(range(len(count)), key=lambda place: -count[place])
+        return _choice(order, len(order) // 2)
+
+
+class OracleUser(EmbeddedClient):
+    """Knows the held-out items of each user: they come first and only they are accepted."""
+
+    provider = "oracle"
+    label = "oracle (null user, knows the held-out items)"
+
+    def __init__(self, reader: PromptReader, liked: Callable[[Draw], frozenset[int]]) -> None:
+        """`liked` gives the held-out items of a draw's user."""
+        super().__init__(reader)
+        self._liked = liked
+
+    def choose(self, question: Question, draw: Draw) -> Choice:
+        """Held-out items first, in the order shown."""
+        liked = self._liked(draw)
+        known = [item in liked for item in question.candidates]
+        order = sorted(range(len(known)), key=lambda place: not known[place])
+        return _choice(order, sum(known))
+
+
+def _choice(order: Sequence[int], accepted: int) -> Choice:
+    return Choice(tuple(order), frozenset(order[:accepted]), reasons=())

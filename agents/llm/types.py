@@ -1,0 +1,102 @@
+"""The values that cross the boundary to a language model, and the one protocol that crosses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ClientSetupError(ValueError):
+    """A client cannot be made as the scenario asks (no key, bad address); the message says what to do."""
+
+
+class CallError(Exception):
+    """One attempt at a call failed.
+
+    `retryable` says whether the same call may succeed later; `status` is the HTTP status if there was one;
+    `retry_after` the wait in seconds the server asked for, if it did.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat message: role ("system", "user", "assistant") and text."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Whose answer this is: replicates and rounds of one user are distinct calls even when the text is the same."""
+
+    user: str
+    round: int
+    replicate: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to the model: what is sent (`messages`, `model`, `params`) and whose draw it is."""
+
+    messages: tuple[Message, ...]
+    model: str
+    params: Mapping[str, Any]
+    """Sampling parameters as the endpoint names them (temperature, max_tokens, seed ...)."""
+    draw: Draw
+
+    def body(self) -> dict[str, Any]:
+        """The request body as sent."""
+        return {
+            "model": self.model,
+            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
+            **self.params,
+        }
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the server counted them; None where it did not say."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer: its text, why it ended ("stop", "length", ...), tokens, and the model that says it answered."""
+
+    text: str
+    finish_reason: str
+    usage: Usage
+    model: str
+
+
+class ChatClient(Protocol):
+    """Anything that can answer a chat request: one method, and what identifies it in a cache key."""
+
+    provider: str
+    """Kind of client, e.g. "openai"; for embedded users it includes what they know (a hash)."""
+    base_url: str
+    """Address without credentials; "" for embedded clients."""
+    label: str
+    """How outputs name the client; an embedded user is called what it is, never a language model."""
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer once; raise CallError if the attempt failed."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,109 @@
+"""From the text of a reply to a verdict over the candidates that were shown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from agents.reply.accepting import Accepting, read_accepting
+from agents.reply.answer import Answer, read
+from agents.reply.clauses import Stance
+from agents.reply.counting import Counts
+from agents.reply.listing import Listing, read_list
+from agents.reply.sections import Section, read_sections
+from agents.reply.titles import TitleIndex
+from agents.reply.verdict import Asked, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_REFUSAL = re.compile(
+    r"\bas an? (?:AI|artificial|language model|large language)|\b(?:I['’]m|I am) (?:sorry|unable|not able)\b|\bI apologi[sz]e\b"
+    r"|\bI (?:cannot|can['’]?t|can not|won['’]t|will not) (?:\w+ )?(?:assist|help|answer|provide|simulate|role|pretend|comply|do|fulfil|rank|engage)",
+    re.IGNORECASE,
+)
+
+
+def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked) -> Verdict:
+    """Read what a reply decides about the candidates, and say how well it could be read.
+
+    `candidates` are titles as shown, in the order shown; the verdict holds positions in it. `finish_reason` is the
+    server's ("length" means cut off). Never raises for any text; raises ValueError if nothing is asked.
+
+    - Thoughts, fences and markup are dropped. Of several anchor phrases of a kind the last one with a list counts;
+      what stands before it is reasoning. Parts that were not asked for stay empty.
+    - Accepting: candidates an accept list leaves out are rejected, unless the text is in doubt about them
+      ("might be hesitant", named both ways, named ambiguously, or only mentioned in a reason): these are undecided.
+      "None of them" is a decision: everything is rejected. Without such a list, decisions stated item by item count
+      and the rest stays undecided (and the status partial).
+    - Without any anchor or stated decision, a text that is nothing but a list of two or more candidates is the
+      answer: the ranking if one was asked, else the accept list.
+    - A reply that was cut off, refused or unreadable carries no decision; its counts are those of what was read.
+    """
+    if not (asked.accept or asked.rank):
+        raise ValueError(
+            "Asked(accept=False, rank=False): a feedback template has to ask for at least one decision"
+        )
+    answer = read(text, TitleIndex(candidates))
+    sections = read_sections(answer)
+    plain = None if sections else _plain_list(answer, len(candidates))
+    counts = Counts(answer)
+    ranking = _ranking(sections, plain, counts) if asked.rank else []
+    accepting = None
+    if asked.accept:
+        accepting = read_accepting(answer, sections, None if asked.rank else plain, counts, len(candidates))
+    status = _status(answer, asked, ranking, accepting, counts, size=len(candidates))
+    if finish_reason == "length":
+        status = Status.TRUNCATED
+    if status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
+        ranking, accepting = [], None
+    ranked = set(ranking)
+    return Verdict(
+        status=status,
+        ranking=tuple(ranking),
+        accepted=accepting.accepted if accepting else (),
+        rejected=accepting.rejected if accepting else (),
+        undecided=accepting.undecided if accepting else (),
+        missing=tuple(p for p in range(len(candidates)) if p not in ranked) if asked.rank else (),
+        duplicate=counts.duplicate,
+        unknown=tuple(counts.unknown),
+        ambiguous=tuple(counts.ambiguous),
+    )
+
+
+def _ranking(sections: list[Section], plain: Listing | None, counts: Counts) -> list[int]:
+    listing = next((s.listing for s in reversed(sections) if s.stance is None), plain)
+    if listing is None:
+        return []
+    counts.unknown += listing.unknown
+    ranked = [item.mention for item in listing.items if item.stance is not Stance.REJECT]
+    return [position for position in counts.resolve(ranked) if position is not None]
+
+
+def _status(
+    answer: Answer,
+    asked: Asked,
+    ranking: list[int],
+    accepting: Accepting | None,
+    counts: Counts,
+    *,
+    size: int,
+) -> Status:
+    if not ranking and accepting is None:
+        return Status.REFUSED if _REFUSAL.search(answer.text) else Status.UNPARSEABLE
+    if asked.rank and len(ranking) < size:
+        return Status.PARTIAL
+    if asked.accept and (accepting is None or not accepting.complete):
+        return Status.PARTIAL
+    return Status.REPAIRED if counts.duplicate or counts.unknown or counts.ambiguous else Status.OK
+
+
+def _plain_list(answer: Answer, size: int) -> Listing | None:
+    """The whole text as a list, if it is plainly nothing else."""
+    listing = read_list(answer, 0, len(answer.text))
+    named = len(listing.items)
+    if named < min(2, size) or listing.prose or listing.asides or len(listing.unknown) > named:
+        return None
+    if answer.text[listing.end :].strip() or any(item.stance is not Stance.ACCEPT for item in listing.items):
+        return None
+    return listing

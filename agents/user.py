@@ -1,0 +1,104 @@
+"""One simulated user: observes a slate, asks its model, decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mesa
+
+from agents.llm.types import Draw, Message, Request
+from agents.memory import Memory
+from agents.randomness import keyed_generator
+from agents.reply import Asked, Verdict, parse
+from prompts import inline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agents.llm.types import Completion
+    from agents.persona import Persona
+    from prompts import Family, Template
+
+
+@dataclass(frozen=True)
+class Script:
+    """The prompt arm a population is asked with, and how its model is called."""
+
+    family: Family
+    system: Template
+    profile: Template
+    memory: Template
+    feedback: Template
+    asked: Asked
+    memory_tokens: int
+    shuffled: bool
+    """Show the candidates in an order drawn per user and round, the same in every arm; else best first."""
+    model: str
+    params: Mapping[str, Any]
+    seed: int
+
+    def hashes(self) -> dict[str, str]:
+        """Content hash of each template, by module."""
+        parts = {"system": self.system, "profile": self.profile, "memory": self.memory, "feedback": self.feedback}
+        return {name: template.hash for name, template in parts.items()}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What was shown: titles in prompt order and, for each, its place in the slate."""
+
+    titles: tuple[str, ...]
+    order: tuple[int, ...]
+
+
+class UserAgent(mesa.Agent):
+    """A member of the population; holds persona and memory, and answers through whatever model it is given."""
+
+    def __init__(
+        self, model: mesa.Model, arm: str, user_id: str, persona: Persona, memory: Memory, script: Script
+    ) -> None:
+        super().__init__(model)
+        self.arm = arm
+        self.user_id = user_id
+        self.persona = persona
+        self.memory = memory
+        self.script = script
+        self.offer = Offer((), ())
+
+    def observe(self, titles: tuple[str, ...], turn: int, replicate: int) -> Request:
+        """Build the request for a slate of `titles`, best first, in round `turn`."""
+        script = self.script
+        order = list(range(len(titles)))
+        if script.shuffled:
+            generator = keyed_generator(script.seed, "shown order", self.user_id, turn)
+            order = generator.permutation(len(titles)).tolist()
+        # Compare replies with what the model was shown, not with the catalogue's spelling.
+        self.offer = Offer(tuple(inline(titles[place]) for place in order), tuple(order))
+        rows = [{"title": title} for title in self.offer.titles]
+        name = self.persona.name
+        history = self.memory.render(script.family.history, script.memory_tokens)
+        system = [script.system.render({}), script.profile.render(self.persona.values())]
+        user = [
+            script.memory.render({"name": name, "history": history}),
+            script.feedback.render({"name": name, "candidates": script.family.candidates.join(rows)}),
+        ]
+        return Request(
+            messages=(Message("system", _paragraphs(system)), Message("user", _paragraphs(user))),
+            model=script.model,
+            params=script.params,
+            draw=Draw(self.user_id, turn, replicate),
+        )
+
+    def decide(self, completion: Completion) -> Verdict:
+        """Read a reply to the last request; positions in the verdict are places in the slate."""
+        verdict = parse(completion.text, self.offer.titles, completion.finish_reason, self.script.asked)
+        return verdict.mapped(self.offer.order)
+
+    def remember(self, titles: tuple[str, ...]) -> None:
+        """Add accepted titles to the memory."""
+        self.memory = self.memory.with_accepted(titles)
+
+
+def _paragraphs(parts: list[str]) -> str:
+    return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,7 @@
+"""Prompt templates as data: families of files, their loader, and a renderer that only ever inserts."""
+
+from prompts.family import Asks, Family, ListForm, load_family
+from prompts.template import Template, TemplateError
+from prompts.titles import inline
+
+__all__ = ["Asks", "Family", "ListForm", "Template", "TemplateError", "inline", "load_family"]

@@ -1,0 +1,83 @@
+"""The one value every reader returns and everything else starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+class DataError(ValueError):
+    """A file or value of the data is wrong; the message says what, where (file:line) and what to do."""
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Ratings as columns of equal length; users and items are row numbers of a Dataset's tables."""
+
+    user: NDArray[np.int32]
+    item: NDArray[np.int32]
+    rating: NDArray[np.float32]
+    time: NDArray[np.int64]
+    """Seconds since 1970-01-01 UTC."""
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.user), len(self.item), len(self.rating), len(self.time)}
+        if len(sizes) != 1:
+            raise DataError(f"interaction columns differ in length: {sorted(sizes)}")
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
+        """The rows named by a boolean mask or by row numbers, in that order."""
+        return Interactions(self.user[rows], self.item[rows], self.rating[rows], self.time[rows])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Users, items and the ratings between them.
+
+    `users` has one row a user: `user_id` (str) and, where the source has them, `name`, `gender` ("F"/"M"),
+    `age` (a band such as "25-34", or a number, as str), `occupation` (words) and `zip`; a missing value is None.
+    `items` has one row an item: `item_id` (str), `title` (as the source spells it), `genres` (tuple of str),
+    `description` (str, "" if none).
+    """
+
+    name: str
+    synthetic: bool
+    """True if generated: every output computed from it says so."""
+    users: pd.DataFrame
+    items: pd.DataFrame
+    interactions: Interactions
+
+    @property
+    def label(self) -> str:
+        """How outputs name the data; generated data are always called synthetic."""
+        return f"{self.name} (synthetic)" if self.synthetic else self.name
+
+    def with_interactions(self, interactions: Interactions) -> Dataset:
+        """The same users and items with other interactions."""
+        return replace(self, interactions=interactions)
+
+    def compact(self) -> Dataset:
+        """Drop users and items without interactions and renumber the rest in their old order."""
+        inter = self.interactions
+        users = np.unique(inter.user)
+        items = np.unique(inter.item)
+        return replace(
+            self,
+            users=self.users.iloc[users].reset_index(drop=True),
+            items=self.items.iloc[items].reset_index(drop=True),
+            interactions=Interactions(
+                np.searchsorted(users, inter.user).astype(np.int32),
+                np.searchsorted(items, inter.item).astype(np.int32),
+                inter.rating,
+                inter.time,
+            ),
+        )

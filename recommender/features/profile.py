@@ -1,0 +1,131 @@
+"""User profiles as labels: demographics as given, behaviour labels mined from the history (Eq. 3).
+
+Bin edges and item statistics come from train alone; the labels of a user come from the history one passes, so a
+truncated history (cold start) gives the labels that a new user would have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from recommender.data.dataset import Dataset, Interactions
+
+UNKNOWN = 0
+"""The label of a missing field or of a user without history."""
+BEHAVIOURS = ("activity", "popularity_taste", "leniency", "genre_breadth", "novelty_acceptance")
+_BINS = 3
+_AGE_EDGES = (18, 25, 35, 45, 50, 56)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One profile field and its labels; label 0 is always "unknown"."""
+
+    name: str
+    labels: tuple[str, ...]
+
+
+class ProfileLabels:
+    """Fitted on the users' table and train; `labels` turns any history into a label table."""
+
+    def __init__(self, dataset: Dataset, train: Interactions) -> None:
+        self._users = len(dataset.users)
+        self._count = np.bincount(train.item, minlength=len(dataset.items)).astype(np.float64)
+        self._first_seen = np.full(len(dataset.items), np.iinfo(np.int64).max)
+        np.minimum.at(self._first_seen, train.item, train.time)
+        genres = sorted({genre for row in dataset.items["genres"] for genre in row})
+        number = {genre: n for n, genre in enumerate(genres)}
+        self._genres = np.zeros((len(dataset.items), len(genres)), dtype=np.float64)
+        for item, row in enumerate(dataset.items["genres"]):
+            self._genres[item, [number[genre] for genre in row]] = 1
+        columns, fields = [], []
+        for name, values in _demographics(dataset).items():
+            known = sorted({value for value in values if value is not None})
+            index = {value: n + 1 for n, value in enumerate(known)}
+            columns.append([UNKNOWN if value is None else index[value] for value in values])
+            fields.append(Field(name, ("unknown", *known)))
+        self._fixed = np.array(columns, dtype=np.int64).T.reshape(self._users, len(columns))
+        statistics = self._statistics(train)
+        self._edges = [
+            np.quantile(column[~np.isnan(column)], np.arange(1, _BINS) / _BINS) for column in statistics.T
+        ]
+        fields.extend(Field(name, ("unknown", "low", "medium", "high")) for name in BEHAVIOURS)
+        self.fields = tuple(fields)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of labels of each field, the unknown one included."""
+        return tuple(len(field.labels) for field in self.fields)
+
+    def labels(self, history: Interactions) -> Tensor:
+        """(U, F) int64 labels of all users given their history."""
+        behaviour = np.zeros((self._users, len(BEHAVIOURS)), dtype=np.int64)
+        for n, (column, edges) in enumerate(zip(self._statistics(history).T, self._edges, strict=True)):
+            behaviour[:, n] = np.where(np.isnan(column), UNKNOWN, np.searchsorted(edges, column, side="right") + 1)
+        return torch.from_numpy(np.concatenate([self._fixed, behaviour], axis=1))
+
+    def _statistics(self, history: Interactions) -> NDArray[np.float64]:
+        """(U, 5) in the order of BEHAVIOURS; NaN for users without history."""
+        user, item = history.user, history.item
+        size = np.bincount(user, minlength=self._users).astype(np.float64)
+        size[size == 0] = np.nan
+
+        def mean(value: NDArray[np.float64], where: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+            chosen = slice(None) if where is None else where
+            total = np.bincount(user[chosen], value[chosen], minlength=self._users)
+            n = size if where is None else np.bincount(user[where], minlength=self._users).astype(np.float64)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return np.where(n > 0, total / n, np.nan)
+
+        genre_counts = np.zeros((self._users, self._genres.shape[1]))
+        np.add.at(genre_counts, user, self._genres[item])
+        share = genre_counts / np.maximum(genre_counts.sum(1, keepdims=True), 1)
+        entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(1)
+        known = self._count[item] > 0
+        age_of_item = np.where(known, history.time - self._first_seen[item], 0).astype(np.float64)
+        return np.column_stack(
+            [
+                size,
+                mean(np.log1p(self._count[item])),
+                mean(history.rating.astype(np.float64)),
+                np.where(np.isnan(size), np.nan, entropy),
+                -mean(age_of_item, known),
+            ]
+        )
+
+
+def _demographics(dataset: Dataset) -> dict[str, list[str | None]]:
+    """The fields the data have, as words; region is the first digit of a US zip (a group of states)."""
+    found: dict[str, list[str | None]] = {}
+    users = dataset.users
+    for name in ("gender", "occupation"):
+        if name in users:
+            found[name] = [value if isinstance(value, str) else None for value in users[name]]
+    if "age" in users:
+        found["age"] = [_age_band(value) if isinstance(value, str) else None for value in users["age"]]
+    if "zip" in users:
+        found["region"] = [
+            value[0] if isinstance(value, str) and value[:5].isdigit() and len(value) >= 5 else None
+            for value in users["zip"]
+        ]
+    return found
+
+
+def _age_band(age: str) -> str:
+    """MovieLens-1M's bands; a number is put into its band."""
+    if not age.isdigit():
+        return age
+    edge = max((e for e in _AGE_EDGES if int(age) >= e), default=None)
+    if edge is None:
+        return "Under 18"
+    if edge == _AGE_EDGES[-1]:
+        return "56+"
+    return f"{edge}-{_AGE_EDGES[_AGE_EDGES.index(edge) + 1] - 1}"

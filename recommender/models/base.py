@@ -1,0 +1,110 @@
+"""The small core every recommender shares: three methods, one score."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recommender.data.histories import Histories
+
+
+class ModelError(ValueError):
+    """A model cannot be built, trained or loaded as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B users at one moment each; `target` is what they took next (training only)."""
+
+    user: Tensor
+    """(B,) int64."""
+    history: Tensor
+    """(B, L) int64 item numbers, newest last, PAD where the history is shorter."""
+    profile: Tensor
+    """(B, F) int64 labels, one per profile field; 0 means unknown."""
+    target: Tensor | None = None
+    """(B,) int64."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        target = None if self.target is None else self.target.to(device)
+        return Batch(self.user.to(device), self.history.to(device), self.profile.to(device), target)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model may know when it is built: sizes, train interactions and features, nothing held out."""
+
+    users: int
+    items: int
+    train: Histories
+    profile_sizes: tuple[int, ...] = ()
+    """Number of labels of each profile field, the unknown label 0 included."""
+    text: Tensor | None = None
+    """(I, d_text) L2-normalised rows; a zero row is an item without text."""
+
+
+class Recommender(nn.Module, ABC):
+    """Scores item i for user u as max over k of users[u, k] . items[i].
+
+    A model without trainable parameters is complete once built. Every model has a frozen config
+    dataclass `Config`, and is built as `Model(config, inputs)`.
+    """
+
+    Config: ClassVar[type[Any]]
+    history_length: int = 0
+    """Newest items of the history the model reads; 0 = none, the user is a learnt id."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Scalar training loss of a batch with targets."""
+
+    @abstractmethod
+    def users(self, batch: Batch) -> Tensor:
+        """(B, K, d) vectors of the batch's users, K interests each."""
+
+    @abstractmethod
+    def items(self) -> Tensor:
+        """(I, d) vectors of the whole catalogue."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters or buffers live."""
+        tensor = next(iter([*self.parameters(), *self.buffers()]), None)
+        return torch.device("cpu") if tensor is None else tensor.device
+
+    @property
+    def trainable(self) -> bool:
+        """Whether there is anything to train."""
+        return any(p.requires_grad for p in self.parameters())
+
+
+def scores(users: Tensor, items: Tensor) -> Tensor:
+    """(B, I) scores from user vectors (B, K, d) and item vectors (I, d): Eq. 1, the best interest counts."""
+    batch, interests, width = users.shape
+    product = users.reshape(batch * interests, width) @ items.T
+    if interests == 1:
+        return product
+    # max, not amax: its backward is one scatter to the winning interest.
+    return product.view(batch, interests, -1).max(dim=1).values
+
+
+def configure(config: type[Any], params: Mapping[str, Any], model: str) -> Any:
+    """Build a model's config from a scenario's `params`; ModelError names an unknown or ill-typed parameter."""
+    known = {name: field.default for name, field in config.__dataclass_fields__.items()}
+    for name, value in params.items():
+        if name not in known:
+            options = ", ".join(sorted(known)) or "none"
+            raise ModelError(f"recommender.params: {model} has no parameter {name!r}; it has: {options}")
+        expected = type(known[name])
+        accepted = (int, float) if expected is float else (expected,)
+        if not isinstance(value, accepted) or (isinstance(value, bool) and expected is not bool):
+            raise ModelError(f"recommender.params.{name}: {value!r} is not of type {expected.__name__}")
+    return config(**params)

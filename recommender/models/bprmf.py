@@ -1,0 +1,62 @@
+"""BPRMF: matrix factorisation with the pairwise loss of Rendle et al. (2009), arXiv:1205.2618."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recommender.models.base import Batch, Inputs, Recommender
+from recommender.models.layers.negatives import UniformNegatives
+
+
+@dataclass(frozen=True)
+class BPRMFConfig:
+    """Options of BPRMF."""
+
+    dim: int = 64
+    """Width of user and item factors."""
+    negatives: int = 5
+    """Uniform negatives outside the user's train items, per positive (the paper's section IV-A: 5)."""
+    regularisation: float = 1e-4
+    """Weight of the squared norm of the factors in a batch (the lambda of BPR-Opt), per example."""
+
+
+class BPRMF(Recommender):
+    """score = p_u . q_i + b_i; the bias rides as an extra dimension. The history given at serving is not used."""
+
+    Config = BPRMFConfig
+
+    def __init__(self, config: BPRMFConfig, inputs: Inputs) -> None:
+        super().__init__()
+        self.config = config
+        self.user = nn.Embedding(inputs.users, config.dim)
+        self.item = nn.Embedding(inputs.items, config.dim)
+        self.bias = nn.Parameter(torch.zeros(inputs.items))
+        nn.init.normal_(self.user.weight, std=config.dim**-0.5 / 2)
+        nn.init.normal_(self.item.weight, std=config.dim**-0.5 / 2)
+        self.sampler = UniformNegatives(inputs.train, inputs.items)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """-log sigmoid of positive minus negative score, averaged over pairs, plus the L2 term."""
+        assert batch.target is not None
+        negative = self.sampler.draw(batch.user, self.config.negatives)
+        p = self.user(batch.user)
+        q = self.item(batch.target)
+        q_negative = self.item(negative)
+        margin = ((q[:, None] - q_negative) * p[:, None]).sum(-1)
+        margin = margin + self.bias[batch.target][:, None] - self.bias[negative]
+        norm = p.square().sum() + q.square().sum() + q_negative.square().sum() / self.config.negatives
+        loss: Tensor = self.config.regularisation * norm / len(p) - functional.logsigmoid(margin).mean()
+        return loss
+
+    def users(self, batch: Batch) -> Tensor:
+        """(B, 1, dim + 1)."""
+        p = self.user(batch.user)
+        return torch.cat([p, torch.ones_like(p[:, :1])], dim=1)[:, None]
+
+    def items(self) -> Tensor:
+        """(I, dim + 1)."""
+        return torch.cat([self.item.weight, self.bias[:, None]], dim=1)

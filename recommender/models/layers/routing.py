@@ -1,0 +1,40 @@
+"""Dynamic routing of history items into interest capsules (Eq. 5-8)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ROUNDS = 3
+
+
+def squash(h: Tensor) -> Tensor:
+    """Eq. 8: keep the direction, shrink the length to below one."""
+    square = h.square().sum(-1, keepdim=True)
+    return square / (1 + square) * h / torch.sqrt(square + 1e-9)
+
+
+def route(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Tensor:
+    """(B, K, d) capsules s_k.
+
+    `items` (B, L, d) are e_t, `transform` (K, d, d) the W_k, `weight` (B, L) is a_t of Eq. 4 and zero at padding,
+    `start` (L, K) the first logits. Eq. 6 is a softmax over capsules; the logits of the next round replace the
+    last ones (Eq. 7 says r = ..., not r += ...). No gradient flows through the rounds before the last. A user
+    without history gets zero capsules.
+
+    Both sums are taken before W_k is applied, sum_t c_tk a_t W_k e_t = W_k sum_t c_tk a_t e_t and
+    (W_k e_t).s_k = e_t.(W_k^T s_k), so that nothing of size B x L x K x d is ever made.
+    """
+    logits = start.expand(len(items), -1, -1)
+    with torch.no_grad():
+        for _ in range(ROUNDS - 1):
+            capsules = _capsules(items, transform, weight, logits)
+            back = torch.bmm(capsules.transpose(0, 1), transform).transpose(0, 1)
+            logits = torch.bmm(items, back.transpose(1, 2))
+    return _capsules(items, transform, weight, logits)
+
+
+def _capsules(items: Tensor, transform: Tensor, weight: Tensor, logits: Tensor) -> Tensor:
+    coupling = torch.softmax(logits, dim=-1) * weight[..., None]
+    pooled = torch.bmm(coupling.transpose(1, 2), items)
+    return squash(torch.bmm(pooled.transpose(0, 1), transform.transpose(1, 2)).transpose(0, 1))

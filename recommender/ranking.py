@@ -1,0 +1,40 @@
+"""Top k of masked scores, with an order that does not depend on how top-k breaks ties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Slate:
+    """What is proposed to one user: item numbers, best first, and their scores."""
+
+    user: int
+    items: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+def top(scores: Tensor, k: int, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The k best of each row of `scores` (B, I): values and item numbers, both (B, k).
+
+    Equal scores are ordered by item number. Items where `mask` (B, I) is True are left out; a row with fewer
+    than k items left ends in value -inf.
+    """
+    if mask is not None:
+        scores = scores.masked_fill(mask, -torch.inf)
+    k = min(k, scores.shape[1])
+    values, index = scores.topk(k, dim=1)
+    # torch.topk returns ties in no fixed order and cuts them anywhere: order what it returned by item number,
+    # then redo the rare rows in which the cut fell between equal scores.
+    index, order = index.sort(dim=1)
+    values = values.gather(1, order)
+    values, order = values.sort(dim=1, descending=True, stable=True)
+    index = index.gather(1, order)
+    cut = (scores >= values[:, -1:]).sum(1) > k
+    if cut.any():
+        full, where = scores[cut].sort(dim=1, descending=True, stable=True)
+        values[cut], index[cut] = full[:, :k], where[:, :k]
+    return values, index

@@ -1,0 +1,1 @@
+"""Scenario files that are shipped: copy one, change it, run it."""

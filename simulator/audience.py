@@ -1,0 +1,248 @@
+"""The population of a scenario: which users, what each is told, and what answers for it."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agents.embedded.knowledge import ItemKnowledge, Ratings
+from agents.embedded.null import EchoUser, OracleUser, PopularityUser, RandomUser
+from agents.embedded.reading import PromptReader
+from agents.embedded.standin import StandIn, StandInConfig
+from agents.memory import Experience, Memory
+from agents.persona import persona
+from agents.randomness import keyed_generator
+from agents.reply import Asked
+from agents.user import Script
+from prompts import inline, load_family
+from recommender.features.profile import BEHAVIOURS
+from simulator.proposing import history_profile, truncated
+from simulator.scenario import ScenarioError
+from simulator.world import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agents.embedded.client import EmbeddedClient
+    from agents.llm import ChatClient, Draw
+    from agents.persona import Persona
+    from numpy.typing import NDArray
+    from recommender.data.dataset import Interactions
+    from simulator.preparation import Prepared
+    from simulator.scenario import Scenario
+
+VALIDATION_ROUND = 0
+"""Number of the round that is played on validation items; those of the test count from 1."""
+_FAVOURITE_GENRES = 3
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Rows of the simulated users in the users' table, those whose validation turns choose the weight, the arms."""
+
+    users: NDArray[np.int64]
+    validation_users: NDArray[np.int64]
+    lengths: Mapping[str, int | None]
+    """History length of each arm."""
+
+
+def choose_audience(scenario: Scenario, prepared: Prepared) -> Audience:
+    """Draw users whose history is at least as long as the longest truncation, the same for every arm.
+
+    ScenarioError if there are fewer than asked for.
+    """
+    split = prepared.split
+    count = len(split.dataset.users)
+    lengths: dict[str, int | None] = {"history-all": None}
+    if scenario.cold_start.lengths is not None:
+        lengths = {f"history-{length}": length for length in scenario.cold_start.lengths}
+    longest = max((length for length in lengths.values() if length is not None), default=1)
+    eligible = (
+        (np.bincount(split.train.user, minlength=count) >= longest)
+        & (np.bincount(split.validation.user, minlength=count) > 0)
+        & (np.bincount(split.test.user, minlength=count) > 0)
+    )
+    rows = keyed_generator(scenario.seed, "audience").permutation(np.flatnonzero(eligible))
+    if len(rows) < scenario.users.count:
+        raise ScenarioError(
+            f"users.count is {scenario.users.count}, but {split.dataset.label} has {len(rows)} users with at least "
+            f"{longest} train interactions and held-out items; lower users.count or cold_start.lengths"
+        )
+    chosen = rows[: scenario.users.count]
+    share = 0
+    if scenario.refinement.policy == "fuse" and scenario.refinement.weight == "validation":
+        share = max(1, round(scenario.refinement.validation_share * len(chosen)))
+    return Audience(np.sort(chosen), np.sort(chosen[:share]), lengths)
+
+
+def make_script(scenario: Scenario) -> Script:
+    """The prompt arm; TemplateError names a template that does not exist or does not fit."""
+    chosen = scenario.prompts
+    family = load_family(chosen.family)
+    asks = family.asked(chosen.feedback)
+    return Script(
+        family=family,
+        system=family.template(chosen.system, "system"),
+        profile=family.template(chosen.profile, "profile"),
+        memory=family.template(chosen.memory, "memory"),
+        feedback=family.template(chosen.feedback, "feedback"),
+        asked=Asked(accept=asks.accept, rank=asks.rank),
+        memory_tokens=chosen.memory_tokens,
+        shuffled=chosen.shown == "shuffled",
+        model=scenario.users.model or scenario.users.client,
+        params=scenario.users.params,
+        seed=scenario.seed,
+    )
+
+
+def make_members(scenario: Scenario, prepared: Prepared, audience: Audience, phase: str) -> list[Member]:
+    """Every (arm, user) of a phase: persona and memory from the truncated history, targets from what is held out."""
+    split = prepared.split
+    rows = audience.users if phase == "test" else audience.validation_users
+    targets = _by_user(split.targets(phase), rows)
+    item_ids = split.dataset.items["item_id"].tolist()
+    titles = [inline(title) for title in split.dataset.items["title"]]
+    members = []
+    for arm, length in audience.lengths.items():
+        whole = split.history(phase)
+        history = truncated(whole, length)
+        labels = history_profile(prepared.labels, split, whole, length).numpy()
+        past = _by_user(history, rows)
+        for row in rows.tolist():
+            seen = history.take(past[row])
+            members.append(
+                Member(
+                    arm,
+                    split.dataset.users["user_id"].iloc[row],
+                    _persona(scenario, prepared, row, labels[row], seen),
+                    Memory(
+                        tuple(
+                            Experience(titles[item], float(rating))
+                            for item, rating in zip(seen.item.tolist(), seen.rating.tolist(), strict=True)
+                        )
+                    ),
+                    tuple(item_ids[item] for item in split.targets(phase).item[targets[row]].tolist()),
+                )
+            )
+    return members
+
+
+def make_reader(prepared: Prepared) -> PromptReader:
+    """Reads the catalogue's titles as prompts spell them."""
+    return PromptReader([inline(title) for title in prepared.split.dataset.items["title"]])
+
+
+def make_nulls(scenario: Scenario, prepared: Prepared, reader: PromptReader) -> dict[str, EmbeddedClient]:
+    """The null users of every report."""
+    split = prepared.split
+    validation, test = (_held_out(prepared, phase) for phase in ("validation", "test"))
+
+    def liked(draw: Draw) -> frozenset[int]:
+        return (validation if draw.round == VALIDATION_ROUND else test).get(draw.user, frozenset())
+
+    counts = np.bincount(split.train.item, minlength=len(split.dataset.items)).tolist()
+    return {
+        "echo": EchoUser(reader),
+        "random": RandomUser(reader, scenario.seed),
+        "popularity": PopularityUser(reader, counts),
+        "oracle": OracleUser(reader, liked),
+    }
+
+
+def _held_out(prepared: Prepared, phase: str) -> dict[str, frozenset[int]]:
+    targets = prepared.split.targets(phase)
+    user_ids = prepared.split.dataset.users["user_id"].tolist()
+    found: dict[str, set[int]] = {}
+    for user, item in zip(targets.user.tolist(), targets.item.tolist(), strict=True):
+        found.setdefault(user_ids[user], set()).add(item)
+    return {user: frozenset(items) for user, items in found.items()}
+
+
+def make_client(
+    scenario: Scenario,
+    prepared: Prepared,
+    audience: Audience,
+    reader: PromptReader,
+    nulls: Mapping[str, EmbeddedClient],
+) -> ChatClient:
+    """What answers for the users; ClientSetupError or ScenarioError says what is missing."""
+    users = scenario.users
+    if users.client in nulls:
+        return nulls[users.client]
+    if users.client == "standin":
+        config = StandInConfig(**users.standin.model_dump())
+        return StandIn(reader, _knowledge(scenario, prepared, audience), config, scenario.seed)
+    if users.client == "openai":
+        # Imported here: the SDK takes most of a second, which embedded audiences need not wait for.
+        from agents.llm.openai_client import OpenAIClient
+
+        address = {} if users.base_url is None else {"base_url": users.base_url}
+        return OpenAIClient(
+            **address, api_key_env=users.api_key_env, timeout=users.timeout_s, concurrency=users.concurrency
+        )
+    module, _, name = users.client.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ScenarioError(f"users.client: {users.client!r} cannot be imported: {error}") from error
+    client: ChatClient = factory(users)
+    return client
+
+
+def _knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -> ItemKnowledge:
+    """Item knowledge from the train rows of everybody but the simulated users."""
+    split = prepared.split
+    others = np.setdiff1d(np.arange(len(split.dataset.users)), audience.users)
+    train = split.train.take(np.isin(split.train.user, others))
+    items = split.dataset.items
+    traits = []
+    for row in others.tolist():
+        told = _persona(scenario, prepared, row, None, None)
+        traits.append([word for word in (told.gender, told.age, told.occupation) if word])
+    ratings = Ratings(
+        np.searchsorted(others, train.user),
+        train.item.astype(np.int64),
+        train.rating.astype(np.float64),
+    )
+    titles = [inline(title) for title in items["title"]]
+    try:
+        return ItemKnowledge(
+            titles, items["genres"].tolist(), items["description"].tolist(), ratings, traits, scenario.seed
+        )
+    except ValueError as error:
+        raise ScenarioError(f"users.client standin: {error}") from error
+
+
+def _persona(
+    scenario: Scenario,
+    prepared: Prepared,
+    row: int,
+    labels: NDArray[np.int64] | None,
+    history: Interactions | None,
+) -> Persona:
+    dataset = prepared.split.dataset
+    record = {str(name): value for name, value in dataset.users.iloc[row].items()}
+    behaviours, interests = {}, []
+    if labels is not None:
+        for field, label in zip(prepared.labels.fields, labels.tolist(), strict=True):
+            if field.name in BEHAVIOURS:
+                behaviours[field.name] = field.labels[label]
+    if history is not None:
+        genres = dataset.items["genres"]
+        count = Counter(genre for item in history.item.tolist() for genre in genres.iloc[item])
+        interests = [genre for genre, _ in count.most_common(_FAVOURITE_GENRES)]
+    return persona(str(record["user_id"]), record, behaviours, interests, scenario.seed)
+
+
+def _by_user(inter: Interactions, rows: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    """Row numbers of each user's interactions (sorted by user)."""
+    start = np.searchsorted(inter.user, rows, side="left")
+    end = np.searchsorted(inter.user, rows, side="right")
+    return {
+        row: np.arange(first, last)
+        for row, first, last in zip(rows.tolist(), start.tolist(), end.tolist(), strict=True)
+    }

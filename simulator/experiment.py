@@ -1,0 +1,284 @@
+"""The main job: data, recommender, audience, metrics, written to one run directory."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_cache_path
+
+from agents.embedded.client import EmbeddedClient
+from agents.llm import (
+    CacheError,
+    ClientSetupError,
+    Endpoint,
+    Gateway,
+    ReplayMiss,
+    ResponseCache,
+    RetryPolicy,
+)
+from prompts import TemplateError
+from recommender.data.dataset import DataError
+from recommender.models import ModelError
+from recommender.training import save
+from simulator.audience import (
+    VALIDATION_ROUND,
+    choose_audience,
+    make_client,
+    make_members,
+    make_nulls,
+    make_reader,
+    make_script,
+)
+from simulator.measures.audience import calls, replies
+from simulator.measures.ranking import per_user, summarise
+from simulator.preparation import prepare_data, train_recommender
+from simulator.proposing import RecommenderProposer, RecordedProposer
+from simulator.refinement import ChosenWeight, Fuse, Replace, choose_weight
+from simulator.report.progress import peak_mib
+from simulator.scenario import ScenarioError, dump
+from simulator.transcript.directory import RunDirectory, read_json, write_json
+from simulator.transcript.journal import CallJournal, JournalError
+from simulator.transcript.manifest import environment, text_hash
+from simulator.transcript.turns import TranscriptError, write_turns
+from simulator.world import Rules, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agents.llm import ChatClient, Record, Request
+    from agents.user import Script
+    from simulator.audience import Audience
+    from simulator.preparation import Prepared
+    from simulator.proposing import Proposer
+    from simulator.refinement import Refinement
+    from simulator.report.progress import Stages
+    from simulator.scenario import Scenario
+    from simulator.transcript.turns import Turn
+
+__all__ = ["MISTAKES", "Outcome", "ReplayMiss", "run"]
+
+MISTAKES = (
+    CacheError,
+    ClientSetupError,
+    DataError,
+    JournalError,
+    ModelError,
+    ScenarioError,
+    TemplateError,
+    TranscriptError,
+)
+"""What a user can mend: each message says what is wrong, where, and what to do."""
+_RUNS = Path("runs")
+_CACHE_VARIABLE = "SCREENTEST_CACHE"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run."""
+
+    directory: RunDirectory
+    summary: dict[str, Any]
+    metrics: dict[str, Any]
+    failed_share: float
+    """Share of planned turns whose answer could not be used."""
+
+
+def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stages) -> Outcome:
+    """Run a scenario, or replay a run directory, into a new run directory.
+
+    A replay trains nothing, constructs no client and opens no socket: slates come from the recorded proposals, answers from
+    the journal, and a call that is not there raises ReplayMiss.
+    """
+    script = make_script(scenario)
+    refinement = _policy(scenario)
+    source = RunDirectory.open(replay) if replay else None
+    with stages.stage("data"):
+        prepared = prepare_data(scenario)
+        audience = choose_audience(scenario, prepared)
+        reader = make_reader(prepared)
+        nulls = make_nulls(scenario, prepared, reader)
+        if source:
+            _check_data(source, prepared)
+    # Before anything is trained or written: a missing key should show at once.
+    with stages.stage("client"):
+        answering = None if source else make_client(scenario, prepared, audience, reader, nulls)
+    directory = RunDirectory.create(out, _RUNS, scenario.name)
+    directory.scenario.write_text(dump(scenario), encoding="utf-8")
+    with ExitStack() as stack:
+        if answering is None:
+            assert source is not None
+            for name in ("calls", "proposals", "training"):
+                shutil.copyfile(getattr(source, name), getattr(directory, name))
+            recorded = read_json(source.manifest)
+            client = recorded["client"]
+            proposer: Proposer = RecordedProposer(directory.proposals)
+            journal = stack.enter_context(CallJournal(directory.calls, "read"))
+            endpoint = Endpoint(**recorded["endpoint"])
+            gateway = stack.enter_context(Gateway(None, journal, mode="replay", endpoint=endpoint))
+        else:
+            client = answering.label
+            journal = stack.enter_context(CallJournal(directory.calls, "append"))
+            gateway = stack.enter_context(_live(scenario, answering, journal))
+            proposer = _train(scenario, prepared, audience, directory, stages)
+        manifest = {
+            **environment(),
+            "data": prepared.split.dataset.label,
+            "client": client,
+            "endpoint": asdict(gateway.endpoint),
+            "seeds": {"scenario": scenario.seed, "data": scenario.data.seed},
+            "hashes": {
+                "scenario": text_hash(dump(scenario)),
+                "data": prepared.fingerprint,
+                "prompts": script.hashes(),
+            },
+            "model_requested": script.model,
+            "replay_of": str(replay) if replay else None,
+        }
+        write_json(directory.manifest, manifest)
+        game = _Game(scenario, prepared, audience, script, proposer, gateway, nulls, client, stages)
+        chosen = None
+        if refinement is None:
+            rehearsal = game.play("validation", Replace())
+            chosen = choose_weight(rehearsal, scenario.n, scenario.refinement.repair, scenario.seed)
+            refinement = Fuse(chosen.weight)
+        game.play("test", refinement)
+    with stages.stage("metrics"):
+        write_turns(directory.turns, game.turns)
+        tested = [turn for turn in game.turns if turn.phase == "test"]
+        table = per_user(tested, scenario.cutoffs)
+        table.to_parquet(directory.per_user, index=False)
+        metrics = summarise(table, scenario.seed)
+        write_json(directory.metrics, metrics)
+    used = calls(game.records)
+    summary = {
+        "data": prepared.split.dataset.label,
+        "client": client,
+        "recommender": read_json(directory.training),
+        "steps": [asdict(step) for step in prepared.split.steps],
+        "refinement": {
+            "policy": scenario.refinement.policy,
+            "weight": refinement.weight if isinstance(refinement, Fuse) else None,
+            "validation_turns": chosen.turns if chosen else 0,
+            "curve": chosen.curve if chosen else [],
+        },
+        "replies": replies(game.turns),
+        "calls": used,
+        "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
+        "peak_mib": round(peak_mib(), 1),
+    }
+    write_json(directory.summary, summary)
+    write_json(directory.manifest, {**manifest, "models_returned": used["models"]})
+    failed = sum(turn.fallback for turn in game.turns) / len(game.turns)
+    return Outcome(directory, summary, metrics, failed)
+
+
+def _policy(scenario: Scenario) -> Refinement | None:
+    """The refinement the scenario fixes; None where its weight is to be chosen on validation turns."""
+    chosen = scenario.refinement
+    if chosen.policy == "replace":
+        return Replace()
+    if chosen.policy == "fuse":
+        return None if chosen.weight == "validation" else Fuse(float(chosen.weight))
+    module, _, name = chosen.policy.partition(":")
+    try:
+        policy: Refinement = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ScenarioError(f"refinement.policy: {chosen.policy!r} cannot be made: {error}") from error
+    return policy
+
+
+def _check_data(source: RunDirectory, prepared: Prepared) -> None:
+    recorded = read_json(source.manifest)["hashes"]["data"]
+    if recorded != prepared.fingerprint:
+        raise TranscriptError(
+            f"{source.manifest}: the run was made on other data (hash {recorded[:12]}, these are "
+            f"{prepared.fingerprint[:12]}); point --set data.path at the data of the run"
+        )
+
+
+def _train(
+    scenario: Scenario, prepared: Prepared, audience: Audience, directory: RunDirectory, stages: Stages
+) -> Proposer:
+    with stages.stage("training") as advance:
+        model, log = train_recommender(
+            scenario, prepared, lambda step, steps, note: advance(step, steps, note)
+        )
+    save(model, directory.weights)
+    write_json(directory.training, log)
+    return RecommenderProposer(
+        model, prepared.split, prepared.labels, audience.lengths, 2 * scenario.n, directory.proposals
+    )
+
+
+def _live(scenario: Scenario, client: ChatClient, journal: CallJournal) -> Gateway:
+    cache = None
+    if scenario.users.cache and not isinstance(client, EmbeddedClient):
+        folder = os.environ.get(_CACHE_VARIABLE)
+        cache = ResponseCache(Path(folder) if folder else user_cache_path("screentest") / "responses")
+    retry = RetryPolicy(tries=scenario.users.attempts)
+    return Gateway(client, journal, cache, concurrency=scenario.users.concurrency, retry=retry)
+
+
+class _Game:
+    """The turns and calls of a run as its phases are played."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        prepared: Prepared,
+        audience: Audience,
+        script: Script,
+        proposer: Proposer,
+        gateway: Gateway,
+        nulls: Mapping[str, EmbeddedClient],
+        client: str,
+        stages: Stages,
+    ) -> None:
+        self.turns: list[Turn] = []
+        self.records: list[Record] = []
+        self._scenario, self._prepared, self._audience = scenario, prepared, audience
+        self._script, self._proposer, self._gateway = script, proposer, gateway
+        self._nulls, self._client, self._stages = nulls, client, stages
+        items = prepared.split.dataset.items
+        self._titles = dict(zip(items["item_id"], items["title"], strict=True))
+
+    def play(self, phase: str, refinement: Refinement) -> list[Turn]:
+        """Play a phase to its end; its turns."""
+        scenario = self._scenario
+        rehearsal = phase == "validation"
+        with self._stages.stage(f"audience, {phase}") as advance:
+            world = World(
+                members=make_members(scenario, self._prepared, self._audience, phase),
+                phase=phase,
+                titles=self._titles,
+                script=self._script,
+                proposer=self._proposer,
+                ask=lambda requests: self._ask(requests, advance),
+                nulls=self._nulls,
+                rules=Rules(scenario.n, refinement, scenario.refinement.repair, scenario.seed),
+                labels=(self._prepared.split.dataset.label, self._client),
+                first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
+            )
+            for _ in range(1 if rehearsal else scenario.rounds):
+                world.step()
+        self.turns.extend(world.turns)
+        return world.turns
+
+    def _ask(self, requests: Sequence[Request], advance: Callable[[int, int, str], None]) -> list[Record]:
+        done = failed = 0
+
+        def count(record: Record) -> None:
+            nonlocal done, failed
+            done += 1
+            failed += record.completion is None
+            advance(done, len(requests), f"{failed} failed" if failed else "")
+
+        records = self._gateway.ask(requests, count)
+        self.records.extend(records)
+        return records

@@ -1,0 +1,48 @@
+"""95 % intervals over users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_RESAMPLES = 2_000
+_LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """A mean over users and its 95 % interval; the bounds are None where none can be given (fewer than two users)."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def mean_interval(values: NDArray[np.float64], seed: int) -> Interval:
+    """Mean of one value per user.
+
+    Values that are only 0 and 1 (HR) get Wilson's interval, which holds at 0 % and 100 % too; others the BCa bootstrap
+    over users (Efron, 1987) with 2,000 resamples drawn from `seed`.
+    """
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Interval(mean, None, None)
+    if np.isin(values, (0.0, 1.0)).all():
+        bounds = stats.binomtest(int(values.sum()), len(values)).proportion_ci(_LEVEL, method="wilson")
+        return Interval(mean, float(bounds.low), float(bounds.high))
+    result = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=_RESAMPLES,
+        confidence_level=_LEVEL,
+        method="BCa",
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
+    # All users alike but neither 0 nor 1: there is nothing to resample.
+    return Interval(mean, low, high) if np.isfinite([low, high]).all() else Interval(mean, mean, mean)

@@ -1,0 +1,85 @@
+"""HR and NDCG of every list of a run, from its turns alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from recommender.metrics import ranking_metrics
+from simulator.measures.intervals import mean_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from simulator.transcript.turns import Turn
+
+RECOMMENDER, REFINED, PARSED_ONLY, UPPER_BOUND = "recommender", "refined", "refined_parsed_only", "upper_bound"
+_KINDS = ("hr", "ndcg")
+
+
+def lists_of(turn: Turn) -> dict[str, tuple[str, ...]]:
+    """The lists of N that one turn compares, by name.
+
+    `refined` is intent to treat: a turn without a usable answer counts with the recommender's list;
+    `refined_parsed_only` leaves such turns out. `upper_bound` is the best possible re-ranking of the 2N.
+    """
+    n = len(turn.final)
+    wanted = set(turn.targets)
+    lists = {RECOMMENDER: turn.slate[:n], REFINED: turn.final}
+    if not turn.fallback:
+        lists[PARSED_ONLY] = turn.final
+    lists.update(turn.nulls)
+    lists[UPPER_BOUND] = tuple(sorted(turn.slate, key=lambda item: item not in wanted))[:n]
+    return lists
+
+
+def per_user(turns: Iterable[Turn], cutoffs: Sequence[int]) -> pd.DataFrame:
+    """One row per (arm, list, user): number of turns and each metric, averaged over the user's turns.
+
+    The unit is the user: rounds and replicates are averaged inside it. Turns whose user has no held-out item left are
+    not counted.
+    """
+    rows: list[tuple[str, str, str, str, str]] = []
+    hits: list[list[bool]] = []
+    targets: list[int] = []
+    width = max(cutoffs)
+    for turn in turns:
+        if not turn.targets:
+            continue
+        wanted = set(turn.targets)
+        for name, items in lists_of(turn).items():
+            audience = turn.client if name in {REFINED, PARSED_ONLY} else ""
+            rows.append((turn.arm, name, turn.user_id, turn.data, audience))
+            found = [item in wanted for item in items[:width]]
+            hits.append(found + [False] * (width - len(found)))
+            targets.append(len(wanted))
+    frame = pd.DataFrame(rows, columns=["arm", "list", "user_id", "data", "audience"])
+    if rows:
+        metrics = ranking_metrics(np.array(hits), np.array(targets, dtype=np.int64), cutoffs)
+        for kind in _KINDS:
+            for n in cutoffs:
+                frame[f"{kind}@{n}"] = metrics[f"{kind}@{n}"]
+    frame["turns"] = 1
+    keys = ["arm", "list", "user_id", "data", "audience"]
+    columns = {name: "mean" for name in frame.columns if "@" in name}
+    return frame.groupby(keys, sort=False).agg({"turns": "sum", **columns}).reset_index()
+
+
+def summarise(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """metrics.json: arm -> list -> metric@n -> mean, low, high, users, and what the number was computed from."""
+    result: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    metrics = [name for name in table.columns if "@" in name]
+    for (arm, name), group in table.groupby(["arm", "list"], sort=False):
+        entry = {}
+        for metric in metrics:
+            interval = mean_interval(group[metric].to_numpy(dtype=np.float64), seed)
+            entry[metric] = {
+                **interval._asdict(),
+                "users": len(group),
+                "data": group["data"].iloc[0],
+                **({"audience": group["audience"].iloc[0]} if group["audience"].iloc[0] else {}),
+            }
+        result.setdefault(str(arm), {})[str(name)] = entry
+    return result

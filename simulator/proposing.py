@@ -1,0 +1,153 @@
+"""Where slates come from: a trained recommender, or the record of a run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from recommender.data.dataset import Interactions
+from recommender.data.histories import Histories
+from recommender.data.splitting import concatenate, latest
+from recommender.evaluation import propose
+from simulator.transcript.proposals import Proposal, append_proposals, read_proposals
+from simulator.transcript.turns import TranscriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from recommender.data.splitting import Split
+    from recommender.features.profile import ProfileLabels
+    from recommender.models import Recommender
+
+
+class Proposer(Protocol):
+    """Gives every user of an arm its slate."""
+
+    def propose(
+        self,
+        arm: str,
+        phase: str,
+        round: int,
+        users: Sequence[str],
+        accepted: Mapping[str, Sequence[str]],
+        shown: Mapping[str, Sequence[str]],
+    ) -> list[Proposal]:
+        """One proposal per user, in order. `accepted` and `shown` are what earlier rounds added, by user id."""
+        ...
+
+
+def truncated(history: Interactions, length: int | None) -> Interactions:
+    """The newest `length` interactions of each user; all of them for None."""
+    return history if length is None else latest(history, length)
+
+
+def history_profile(labels: ProfileLabels, split: Split, history: Interactions, length: int | None) -> Tensor:
+    """Labels of users with a history of this length: of train for whole histories, else of what is left."""
+    return labels.labels(split.train if length is None else truncated(history, length))
+
+
+class RecommenderProposer:
+    """Proposes by a trained model and writes each proposal down.
+
+    `lengths` maps an arm to the truncation of its histories. Items of the whole history are never proposed, however
+    short the truncated one is: lists of all arms compete for the same targets.
+    """
+
+    def __init__(
+        self,
+        model: Recommender,
+        split: Split,
+        labels: ProfileLabels,
+        lengths: Mapping[str, int | None],
+        size: int,
+        journal: Path,
+    ) -> None:
+        self._model, self._split, self._labels = model, split, labels
+        self._lengths, self._size, self._journal = lengths, size, journal
+        self._user = {user: row for row, user in enumerate(split.dataset.users["user_id"])}
+        self._items: list[str] = split.dataset.items["item_id"].tolist()
+        self._item = {item: row for row, item in enumerate(self._items)}
+
+    def propose(
+        self,
+        arm: str,
+        phase: str,
+        round: int,
+        users: Sequence[str],
+        accepted: Mapping[str, Sequence[str]],
+        shown: Mapping[str, Sequence[str]],
+    ) -> list[Proposal]:
+        """One pass over all users of the arm."""
+        whole = self._split.history(phase)
+        length = self._lengths[arm]
+        history = self._grown(truncated(whole, length), accepted)
+        seen = self._grown(whole, shown)
+        count = len(self._user)
+        slates = propose(
+            self._model,
+            np.array([self._user[user] for user in users], dtype=np.int64),
+            Histories.of(history, count),
+            history_profile(self._labels, self._split, whole, length),
+            Histories.of(seen, count),
+            self._size,
+        )
+        proposals = [
+            Proposal(
+                arm,
+                phase,
+                0,
+                round,
+                user,
+                tuple(self._items[item] for item in slate.items),
+                # Seven digits hold a float32; more would be noise of the conversion.
+                tuple(float(f"{score:.7g}") for score in slate.scores),
+            )
+            for user, slate in zip(users, slates, strict=True)
+        ]
+        append_proposals(self._journal, proposals)
+        return proposals
+
+    def _grown(self, history: Interactions, extra: Mapping[str, Sequence[str]]) -> Interactions:
+        """The history with simulated items put behind the real ones."""
+        rows = [(self._user[user], self._item[item]) for user, items in extra.items() for item in items]
+        if not rows:
+            return history
+        user, item = np.array(rows, dtype=np.int32).T
+        end = np.full(len(rows), int(history.time.max(initial=0)) + 1, dtype=np.int64)
+        simulated = Interactions(user, item, np.full(len(rows), np.nan, dtype=np.float32), end)
+        return concatenate(history, simulated)
+
+
+class RecordedProposer:
+    """Proposes what a run recorded; a gap is an error, never a fresh guess."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._recorded = read_proposals(journal)
+
+    def propose(
+        self,
+        arm: str,
+        phase: str,
+        round: int,
+        users: Sequence[str],
+        accepted: Mapping[str, Sequence[str]],
+        shown: Mapping[str, Sequence[str]],
+    ) -> list[Proposal]:
+        """The recorded proposals of these users."""
+        missing = [user for user in users if (arm, phase, 0, round, user) not in self._recorded]
+        if missing:
+            by_arm: dict[str, int] = defaultdict(int)
+            for place in self._recorded:
+                by_arm[place[0]] += 1
+            held = ", ".join(f"{name} ({count})" for name, count in by_arm.items()) or "none"
+            raise TranscriptError(
+                f"{self._journal}: no proposal for arm {arm}, {phase}, round {round}, user {missing[0]} "
+                f"({len(missing)} missing); it holds: {held}. Replay the scenario that was run"
+            )
+        return [self._recorded[arm, phase, 0, round, user] for user in users]

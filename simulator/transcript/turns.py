@@ -1,0 +1,93 @@
+"""turns.jsonl: one line per planned (arm, phase, replicate, round, user), in fixed order, with no clock in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+
+class TranscriptError(ValueError):
+    """A file of a run directory is missing or damaged; the message says which and where."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """All that is needed to recompute every number of one user's turn. Items are item ids as the source has them."""
+
+    arm: str
+    phase: str
+    """"test", or "validation" where the fusion weight is chosen."""
+    replicate: int
+    round: int
+    user_id: str
+    data: str
+    """Name of the data; says so where they are synthetic."""
+    client: str
+    """Who answered; says so where it is no language model."""
+    slate: tuple[str, ...]
+    """2N item ids, best first."""
+    scores: tuple[float, ...]
+    """Of the slate, as the recommender gave them."""
+    shown: tuple[str, ...]
+    """The slate in the order of the prompt."""
+    targets: tuple[str, ...]
+    """The user's held-out items that were not yet shown."""
+    status: str
+    """Of agents.reply.Status, or "failed" where no answer came."""
+    ranking: tuple[str, ...]
+    accepted: tuple[str, ...]
+    rejected: tuple[str, ...]
+    undecided: tuple[str, ...]
+    missing: int
+    duplicate: int
+    unknown: int
+    ambiguous: int
+    unknown_names: tuple[str, ...]
+    fallback: bool
+    """True if the answer could not be used and `final` is the recommender's own list (intent to treat)."""
+    final: tuple[str, ...]
+    """The N items shown to the user."""
+    nulls: Mapping[str, tuple[str, ...]]
+    """The N items had each null user answered instead, through the same templates, parser and refinement."""
+    templates: Mapping[str, str]
+    """Content hash of each template."""
+    request: str
+    """Key of the call."""
+    error: str | None
+    """Why no answer came."""
+
+    def line(self) -> str:
+        """One JSON line; equal turns give equal bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def write_turns(path: Path, turns: Iterable[Turn]) -> None:
+    """Write all turns in the order given."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(turn.line() for turn in turns)
+
+
+def read_turns(path: Path) -> Iterator[Turn]:
+    """Read turns back; TranscriptError with file:line for a missing file or a damaged line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TranscriptError(f"{path}: {error.strerror or error}") from None
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield Turn(**{name: _frozen(value) for name, value in json.loads(line).items()})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise TranscriptError(f"{path}:{number}: not a turn: {error}") from None
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        return {key: _frozen(inner) for key, inner in value.items()}
+    return value

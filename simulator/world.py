@@ -1,0 +1,199 @@
+"""World: one round = propose -> observe -> ask -> decide -> refine -> record -> learn."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import mesa
+
+from agents.reply import Status
+from agents.user import UserAgent
+from simulator.refinement import Answer, preference_levels, repair_generator
+from simulator.transcript.turns import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agents.embedded.client import EmbeddedClient
+    from agents.llm.record import Record
+    from agents.llm.types import Completion, Request
+    from agents.memory import Memory
+    from agents.persona import Persona
+    from agents.reply import Verdict
+    from agents.user import Script
+    from simulator.proposing import Proposer
+    from simulator.refinement import Refinement
+    from simulator.transcript.proposals import Proposal
+
+FAILED = "failed"
+"""Status of a turn whose call brought no answer."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One user of the population in one arm."""
+
+    arm: str
+    user_id: str
+    persona: Persona
+    memory: Memory
+    targets: tuple[str, ...]
+    """Held-out item ids; only metrics and the oracle may look."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What happens to the answers."""
+
+    n: int
+    refinement: Refinement
+    repair: str
+    """What becomes of candidates that a ranking leaves out: append, random, drop (see preference_levels)."""
+    seed: int
+
+
+class World(mesa.Model):
+    """A population in front of a recommender. Nothing in it depends on the order or the time calls finish in."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        phase: str,
+        titles: Mapping[str, str],
+        script: Script,
+        proposer: Proposer,
+        ask: Callable[[Sequence[Request]], Sequence[Record]],
+        nulls: Mapping[str, EmbeddedClient],
+        rules: Rules,
+        labels: tuple[str, str],
+        first_round: int = 1,
+    ) -> None:
+        """`titles` by item id, `labels` are the names of data and client that every turn carries."""
+        super().__init__(seed=rules.seed)
+        self.phase = phase
+        self._round = first_round - 1
+        self.turns: list[Turn] = []
+        self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
+        self._nulls, self._rules, self._labels = nulls, rules, labels
+        self._targets: dict[UserAgent, tuple[str, ...]] = {}
+        self._population: dict[str, list[UserAgent]] = defaultdict(list)
+        for member in members:
+            agent = UserAgent(self, member.arm, member.user_id, member.persona, member.memory, script)
+            self._targets[agent] = member.targets
+            self._population[member.arm].append(agent)
+        self._accepted: dict[UserAgent, list[str]] = defaultdict(list)
+        self._shown: dict[UserAgent, list[str]] = defaultdict(list)
+        self.datacollector = mesa.DataCollector(
+            model_reporters={
+                "turns": lambda world: len(world.latest()),
+                "acceptance": lambda world: _share(
+                    sum(len(turn.accepted) for turn in world.latest()),
+                    sum(len(turn.slate) for turn in world.latest()),
+                ),
+                "statuses": lambda world: dict(Counter(turn.status for turn in world.latest())),
+            }
+        )
+
+    def step(self) -> None:
+        """One round for every user of every arm; arms and users always in the order they were given."""
+        self._round += 1
+        offered = [(agent, proposal) for arm in self._population for agent, proposal in self._propose(arm)]
+        requests = [
+            agent.observe(tuple(self._titles[item] for item in proposal.items), self._round, proposal.replicate)
+            for agent, proposal in offered
+        ]
+        records = self._ask(requests)
+        for (agent, proposal), request, record in zip(offered, requests, records, strict=True):
+            turn = self._turn(agent, proposal, request, record)
+            self.turns.append(turn)
+            self._learn(agent, turn)
+        self.datacollector.collect(self)
+
+    def latest(self) -> list[Turn]:
+        """Turns of the newest round."""
+        return [turn for turn in self.turns if turn.round == self._round]
+
+    def _propose(self, arm: str) -> list[tuple[UserAgent, Proposal]]:
+        agents = self._population[arm]
+        proposals = self._proposer.propose(
+            arm,
+            self.phase,
+            self._round,
+            [agent.user_id for agent in agents],
+            {agent.user_id: self._accepted[agent] for agent in agents},
+            {agent.user_id: self._shown[agent] for agent in agents},
+        )
+        return list(zip(agents, proposals, strict=True))
+
+    def _turn(self, agent: UserAgent, proposal: Proposal, request: Request, record: Record) -> Turn:
+        slate = proposal.items
+        verdict = agent.decide(record.completion) if record.completion else None
+        final = self._refine(agent, proposal, verdict)
+        nulls = {
+            name: self._refine_answer(agent, proposal, client.answer(request)) for name, client in self._nulls.items()
+        }
+        data, client = self._labels
+
+        def items(places: Sequence[int]) -> tuple[str, ...]:
+            return tuple(slate[place] for place in places)
+
+        return Turn(
+            arm=agent.arm,
+            phase=self.phase,
+            replicate=proposal.replicate,
+            round=proposal.round,
+            user_id=agent.user_id,
+            data=data,
+            client=client,
+            slate=slate,
+            scores=proposal.scores,
+            shown=items(agent.offer.order),
+            targets=tuple(item for item in self._targets[agent] if item not in self._shown[agent]),
+            status=verdict.status.value if verdict else FAILED,
+            ranking=items(verdict.ranking) if verdict else (),
+            accepted=items(verdict.accepted) if verdict else (),
+            rejected=items(verdict.rejected) if verdict else (),
+            undecided=items(verdict.undecided) if verdict else (),
+            missing=len(verdict.missing) if verdict else 0,
+            duplicate=verdict.duplicate if verdict else 0,
+            unknown=len(verdict.unknown) if verdict else 0,
+            ambiguous=len(verdict.ambiguous) if verdict else 0,
+            unknown_names=verdict.unknown if verdict else (),
+            fallback=final is None,
+            # Intent to treat: a turn without a usable answer shows the recommender's own list, and says so.
+            final=items(final) if final is not None else slate[: self._rules.n],
+            nulls=nulls,
+            templates=self._script.hashes(),
+            request=record.key,
+            error=record.error,
+        )
+
+    def _refine_answer(self, agent: UserAgent, proposal: Proposal, completion: Completion) -> tuple[str, ...]:
+        final = self._refine(agent, proposal, agent.decide(completion))
+        places = range(self._rules.n) if final is None else final
+        return tuple(proposal.items[place] for place in places if place < len(proposal.items))
+
+    def _refine(self, agent: UserAgent, proposal: Proposal, verdict: Verdict | None) -> tuple[int, ...] | None:
+        """Places of the final list; None where there is no usable verdict."""
+        if verdict is None or verdict.status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
+            return None
+        rules = self._rules
+        answer = Answer(verdict.ranking, verdict.accepted, verdict.undecided, verdict.rejected)
+        generator = repair_generator(rules.seed, proposal)
+        levels = preference_levels(answer, len(proposal.items), rules.repair, generator)
+        if levels is None:
+            return None
+        return rules.refinement.refine(proposal.scores, levels, rules.n)
+
+    def _learn(self, agent: UserAgent, turn: Turn) -> None:
+        """What was shown is not shown again; what was accepted of it joins memory and history, marked as simulated."""
+        accepted = [item for item in turn.final if item in turn.accepted]
+        self._shown[agent].extend(turn.final)
+        self._accepted[agent].extend(accepted)
+        agent.remember(tuple(self._titles[item] for item in accepted))
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

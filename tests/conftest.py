@@ -1,0 +1,26 @@
+"""What the tests of several packages share."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Tests are imported by path (importmode=importlib), so a module they share has to be put within their reach.
+sys.path.append(str(Path(__file__).parent))
+
+from openai_server import OpenAIServer
+
+# Machines that run tests are shared; how long one example takes says nothing about the code.
+settings.register_profile("screentest", deadline=None)
+settings.load_profile("screentest")
+
+
+@pytest.fixture
+def openai_server():
+    """A factory of running `OpenAIServer`s, stopped when the test ends."""
+    with ExitStack() as running:
+        yield lambda *args, **kwargs: running.enter_context(OpenAIServer(*args, **kwargs))
