@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agents.reply.anchors import stance_at
 from agents.reply.clauses import Stance
 from agents.reply.listing import stance_of
 from agents.reply.remarks import read_remarks
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from agents.reply.answer import Answer
     from agents.reply.counting import Counts
-    from agents.reply.listing import Listing
+    from agents.reply.lines import Listing
     from agents.reply.remarks import Remark
     from agents.reply.sections import Section
     from agents.reply.titles import Mention
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 _REJECTS_ALL = re.compile(
     r"(?:\bnot|n['’]t)\s+(?:\w+\s+){0,2}?accept\s+any\b|\breject(?:ing)?\s+(?:all|every|each)\b(?![^.\n]*\bexcept\b)"
     r"|\baccept\s+(?:none|nothing|neither)\b|\bnone of (?:them|these|the)\b[^.\n]{0,60}\baccept",
+    re.IGNORECASE,
+)
+
+_ACCEPTS_ALL = re.compile(
+    r"\baccept\s+(?:(?:all|each|every one)\s+of\s+(?:them|these|those)\b|everything\b"
+    r"|all\s+(?:of\s+)?(?:these|those|the|your)?\s*(?:recommend\w+|suggestions|items|movies|films|books|products)\b)"
+    r"(?![^.\n]*\b(?:except|but|other than|apart from|that|which|if)\b)",
     re.IGNORECASE,
 )
 
@@ -105,6 +113,11 @@ def _from_remarks(answer: Answer, sections: list[Section], size: int) -> Accepti
     said = _said(list(read_remarks(answer)), sections, 0, len(answer.text))
     if not any(Stance.ACCEPT in stances for stances in said.values()) and _REJECTS_ALL.search(answer.masked):
         said = {position: {Stance.REJECT} for position in range(size)}
+    if not said and any(
+        stance_at(answer.masked, found.start()) is Stance.ACCEPT
+        for found in _ACCEPTS_ALL.finditer(answer.masked)
+    ):
+        said = {position: {Stance.ACCEPT} for position in range(size)}
     if not said:
         return None
     stances = {

@@ -77,6 +77,8 @@ def aliases(title: str) -> tuple[Alias, ...]:
 
 def _alias(surface: str, distance: int) -> Alias:
     words, starts, ends = tokenize(surface)
+    if not any(surface[start].isalnum() for start in starts):
+        return Alias((), 0, 0, distance)  # signs alone ("&", ">") would be found in every list
     spaced = capital = 0
     for i, start in enumerate(starts):
         if i + 1 < len(starts) and not surface[ends[i] : starts[i + 1]].strip():

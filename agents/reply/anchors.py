@@ -64,7 +64,7 @@ def find_anchors(masked: str) -> list[Anchor]:
                 continue
             if _headed(text, start) or (not direct and _PROCEDURE.search(found.group("object") or "")):
                 continue
-            stance = _stance(text, start)
+            stance = stance_at(text, start)
             if stance is not None:
                 anchors.append(Anchor(start, end, stance, direct))
                 taken.append((start, end))
@@ -87,8 +87,8 @@ def _ends_sentence(line: str) -> bool:
     return line.rstrip().endswith((".", "!", "?")) or ". I" in line
 
 
-def _stance(text: str, at: int) -> Stance | None:
-    """What the clause around the verb at `at` says."""
+def stance_at(text: str, at: int) -> Stance | None:
+    """What the clause around a verb of deciding says that starts at `at`; None if there is none."""
     line_start = text.rfind("\n", 0, at) + 1
     line_end = text.find("\n", at)
     line_end = len(text) if line_end < 0 else line_end

@@ -76,9 +76,13 @@ class _LineReader:
         shown = [m for m in mentions if self._masked[m.start] == TITLE]
         self._listing.asides += [m for m in mentions if self._masked[m.start] != TITLE]
         for number, mention in enumerate(shown):
-            # In a line of its own the rest belongs to a title; else the text up to the next one.
-            last = self._strict or number + 1 == len(shown)
-            self._gap(at, mention, self._end if last else shown[number + 1].start)
+            note_end = self._end
+            if (
+                not self._strict
+            ):  # a title with no line of its own has the text up to the next one, or the full stop
+                note_end = shown[number + 1].start if number + 1 < len(shown) else self._end
+                note_end = next(sentences(self._masked, mention.end, note_end), (0, note_end))[1]
+            self._gap(at, mention, note_end)
             at = mention.end
             if self._strict and not self._open:
                 self._listing.asides += shown[number + 1 :]

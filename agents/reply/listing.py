@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _PLAIN = " "
 _ANNOUNCES = re.compile(r"(?:as|the|from|in|based|below)\b", re.IGNORECASE)
+# "... and Heat, as the others do not fit my taste" says nothing against Heat.
+_OTHERS = re.compile(r"\b(?:others?|rest|remaining|remainder)\b", re.IGNORECASE)
 
 
 def read_list(answer: Answer, start: int, end: int) -> Listing:
@@ -103,7 +105,9 @@ def stance_of(answer: Answer, item: Item) -> Stance:
     if item.stance is Stance.REJECT:
         return Stance.REJECT
     note = answer.masked[item.mention.end : item.note_end]
-    found = {decision.stance for decision in decisions(note, 0, len(note))} | bare_verdict(note)
+    found = bare_verdict(note)
+    if not _OTHERS.search(note):
+        found |= {decision.stance for decision in decisions(note, 0, len(note))}
     if Stance.REJECT in found:
         return Stance.REJECT if Stance.ACCEPT not in found else Stance.UNDECIDED
     return Stance.UNDECIDED if Stance.UNDECIDED in found else item.stance

@@ -9,13 +9,15 @@ from agents.reply.accepting import Accepting, read_accepting
 from agents.reply.answer import Answer, read
 from agents.reply.clauses import Stance
 from agents.reply.counting import Counts
-from agents.reply.listing import Listing, read_list
+from agents.reply.listing import read_list
 from agents.reply.sections import Section, read_sections
 from agents.reply.titles import TitleIndex
 from agents.reply.verdict import Asked, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from agents.reply.lines import Listing
 
 _REFUSAL = re.compile(
     r"\bas an? (?:AI|artificial|language model|large language)|\b(?:I['’]m|I am) (?:sorry|unable|not able)\b|\bI apologi[sz]e\b"
@@ -34,7 +36,7 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
       what stands before it is reasoning. Parts that were not asked for stay empty.
     - Accepting: candidates an accept list leaves out are rejected, unless the text is in doubt about them
       ("might be hesitant", named both ways, named ambiguously, or only mentioned in a reason): these are undecided.
-      "None of them" is a decision: everything is rejected. Without such a list, decisions stated item by item count
+      "None of them" and "all of them" are decisions on everything. Without such a list, decisions stated item by item count
       and the rest stays undecided (and the status partial).
     - Without any anchor or stated decision, a text that is nothing but a list of two or more candidates is the
       answer: the ranking if one was asked, else the accept list.

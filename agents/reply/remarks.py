@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agents.reply.answer import is_pronoun
 from agents.reply.clauses import Decision, Stance, bare_verdict, clauses, decisions, sentences
-from agents.reply.cleaning import BULLET, NUMBERED, TITLE
+from agents.reply.cleaning import BULLET, NUMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ _AFTER_HEAD = re.compile(
     r"[ \t*_\"”’)\]|]{0,12}(?:\([^()\n]*\)[ \t]{0,4})?[*_]{0,3}[ \t]{0,4}(?::|[-–—=→>|]|$)", re.MULTILINE
 )
 _GLUE = re.compile(
-    r"[\s,*_\"'“”‘’&]*(?:\b(?:and|or|nor|the|neither|either|both|also|for)\b[\s,*_\"'“”‘’&]*)*\Z",
+    r"[\s,*_\"'“”‘’&]*(?:\b(?:and|or|nor|the|neither|either|both|also|for|in|about)\b[\s,*_\"'“”‘’&]*)*\Z",
     re.IGNORECASE,
 )
 
@@ -82,7 +82,7 @@ def _heads(masked: str, line_start: int, mention: Mention) -> bool:
 def _opening(masked: str, sentence: tuple[int, int], mentions: list[Mention]) -> Mention | None:
     for mention in mentions:
         if sentence[0] <= mention.start < sentence[1]:
-            return mention if TITLE not in masked[sentence[0] : mention.start] else None
+            return mention if _LEAD.match(masked[sentence[0] : mention.start]) else None
     return None
 
 

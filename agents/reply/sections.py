@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.reply.anchors import Anchor, find_anchors
-from agents.reply.listing import Listing, read_list
+from agents.reply.listing import read_list
 
 if TYPE_CHECKING:
     from agents.reply.answer import Answer
     from agents.reply.clauses import Stance
+    from agents.reply.lines import Listing
 
 _NOTHING = re.compile(
     r"[\s:*_\"'“\-–—\[]*(?:none\b|nothing\b|no (?:recommendations?|items?|movies?|films?|products?|one)\b|n/a\b|\[\s*\])",

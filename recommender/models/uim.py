@@ -34,6 +34,9 @@ class UiMConfig:
     """Width of each profile field's embedding."""
     text: bool = True
     """Add W_t f_text to the item vector where text features exist."""
+    position: bool = True
+    """Add an embedding of the place in the history (1 = newest) to each item vector before the gate and the routing.
+    The paper's Eq. 4-8 treat the history as a set; off is faithful to them."""
     temperature: float = 1.0
     """tau of the softmax."""
 
@@ -63,6 +66,7 @@ class UiM(Recommender):
         first = torch.randn(config.history, k, generator=torch.Generator().manual_seed(0))
         self.register_buffer("first_logits", first)
         self.first_logits: Tensor
+        self.place = nn.Parameter(torch.zeros(config.history, d)) if config.position else None
         self.fields = nn.ModuleList()
         width = 0
         if config.profile:
@@ -124,8 +128,13 @@ class UiM(Recommender):
         real = batch.history != PAD
         index = batch.history.clamp(min=0)
         weight = real.to(table.dtype)
+        vectors = functional.embedding(index, table)
         if profile is not None:
-            # Eq. 4 with W1 [e_i; e_u] = W1a e_i + W1b e_u, each computed once per item and user.
+            # Eq. 4 with W1 [e_i; e_u] = W1a e_i + W1b e_u, each computed once per item, place and user.
             hidden = functional.embedding(index, self.gate_item(table)) + self.gate_user(profile)[:, None]
+            if self.place is not None:
+                hidden = hidden + self.gate_item(self.place)
             weight = weight * torch.sigmoid(self.gate_out(functional.relu(hidden)))[..., 0]
-        return route(functional.embedding(index, table), self.capsule, weight, self.first_logits)
+        if self.place is not None:
+            vectors = vectors + self.place
+        return route(vectors, self.capsule, weight, self.first_logits)

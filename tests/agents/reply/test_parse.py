@@ -205,6 +205,25 @@ def test_hedge_and_remark_inside_the_list() -> None:
     assert (verdict.accepted, verdict.undecided) == ((HEAT,), (RONIN,))
 
 
+def test_all_of_them_is_a_decision_if_nothing_takes_it_back() -> None:
+    assert read("I would accept all of these recommendations.") == Verdict(
+        Status.OK, accepted=tuple(range(8))
+    )
+    for text in (
+        "I would not accept all of them.",
+        "I might accept all of them.",
+        "I would accept all of them except Heat.",
+    ):
+        assert read(text).accepted == ()
+
+
+def test_a_remark_on_others_is_not_on_the_last_of_the_list() -> None:
+    text = "I would accept these recommendations: Heat, Ronin, as the others do not align with my taste."
+    assert read(text).accepted == (HEAT, RONIN)
+    text = "Overall, I'd be happy to accept Heat and Ronin. I'm not interested in Big."
+    assert (read(text).accepted, BIG in read(text).rejected) == ((HEAT, RONIN), True)
+
+
 def test_contradiction_after_the_list_is_undecided() -> None:
     verdict = read("I would accept these recommendations: Heat, Big. However, I would not accept Heat.")
     assert (verdict.accepted, verdict.undecided) == ((BIG,), (HEAT,))

@@ -116,7 +116,7 @@ def test_lines_and_arrows_are_borders() -> None:
 
 
 def test_titles_without_letters_are_never_found() -> None:
-    assert found(["...", "***"], "... *** !") == []
+    assert found(["...", "***", "&", ">", "> & >"], "... *** ! & > and > & >") == []
     assert TitleIndex([]).find("Heat") == []
 
 
