@@ -29,7 +29,9 @@ class Memory:
 
     def with_accepted(self, titles: Iterable[str]) -> Memory:
         """The memory after accepting these titles, in that order."""
-        return replace(self, experiences=self.experiences + tuple(Experience(title, None) for title in titles))
+        return replace(
+            self, experiences=self.experiences + tuple(Experience(title, None) for title in titles)
+        )
 
     def render(self, form: ListForm, budget: int) -> str:
         """The experiences as the template lists them, cut to about `budget` tokens, and how many were cut.

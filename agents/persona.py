@@ -29,7 +29,10 @@ _BEHAVIOUR_WORDS: Mapping[str, Mapping[str, str]] = {
     "popularity_taste": {"low": "look for lesser-known titles", "high": "prefer well-known titles"},
     "leniency": {"low": "rate strictly", "high": "rate generously"},
     "genre_breadth": {"low": "keep to a few genres", "high": "enjoy many genres"},
-    "novelty_acceptance": {"low": "prefer titles that have been around", "high": "are quick to try new titles"},
+    "novelty_acceptance": {
+        "low": "prefer titles that have been around",
+        "high": "are quick to try new titles",
+    },
 }
 
 
@@ -67,7 +70,9 @@ def persona(
         return value if isinstance(value, str) and value else None
 
     gender = known("gender")
-    told = [_BEHAVIOUR_WORDS[name][label] for name, label in behaviours.items() if label in _BEHAVIOUR_WORDS[name]]
+    told = [
+        _BEHAVIOUR_WORDS[name][label] for name, label in behaviours.items() if label in _BEHAVIOUR_WORDS[name]
+    ]
     zip_code = known("zip")
     return Persona(
         name=known("name") or _draw_name(user_id, gender, seed),

@@ -40,7 +40,12 @@ class Script:
 
     def hashes(self) -> dict[str, str]:
         """Content hash of each template, by module."""
-        parts = {"system": self.system, "profile": self.profile, "memory": self.memory, "feedback": self.feedback}
+        parts = {
+            "system": self.system,
+            "profile": self.profile,
+            "memory": self.memory,
+            "feedback": self.feedback,
+        }
         return {name: template.hash for name, template in parts.items()}
 
 

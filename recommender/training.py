@@ -66,11 +66,13 @@ class TrainingLog:
 
 
 def pick_device(name: str) -> torch.device:
-    """"auto" is CUDA where there is one; asking for CUDA without one is an error, never a silent CPU run."""
+    """ "auto" is CUDA where there is one; asking for CUDA without one is an error, never a silent CPU run."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():
-        raise ModelError("recommender.device is cuda but torch sees no CUDA device; use --set recommender.device=auto")
+        raise ModelError(
+            "recommender.device is cuda but torch sees no CUDA device; use --set recommender.device=auto"
+        )
     return torch.device(name)
 
 
@@ -96,7 +98,10 @@ def train(
     shuffle = torch.Generator().manual_seed(config.seed)
     examples = _Examples(history.to(device), profile.to(device), model.history_length)
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+        model.parameters(),
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=device.type == "cuda",
     )
     best = copy.deepcopy(model.state_dict())
     log.ndcg = -1.0

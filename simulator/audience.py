@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,10 +27,11 @@ from simulator.world import Member
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from agents.embedded.client import EmbeddedClient
     from agents.llm import ChatClient, Draw
     from agents.persona import Persona
-    from numpy.typing import NDArray
     from recommender.data.dataset import Interactions
     from simulator.preparation import Prepared
     from simulator.scenario import Scenario

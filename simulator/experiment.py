@@ -39,7 +39,7 @@ from simulator.measures.audience import calls, replies
 from simulator.measures.ranking import per_user, summarise
 from simulator.preparation import prepare_data, train_recommender
 from simulator.proposing import RecommenderProposer, RecordedProposer
-from simulator.refinement import ChosenWeight, Fuse, Replace, choose_weight
+from simulator.refinement import Fuse, Replace, choose_weight
 from simulator.report.progress import peak_mib
 from simulator.scenario import ScenarioError, dump
 from simulator.transcript.directory import RunDirectory, read_json, write_json

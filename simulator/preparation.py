@@ -50,7 +50,9 @@ def prepare_data(scenario: Scenario) -> Prepared:
         dataset = dataset.with_interactions(dataset.interactions.take(kept[dataset.interactions.user]))
     split = prepare(dataset, chosen.min_rating, chosen.core)
     if not len(split.validation) or not len(split.test):
-        raise DataError(f"{dataset.name}: histories are too short for a validation and a test part; raise data.core")
+        raise DataError(
+            f"{dataset.name}: histories are too short for a validation and a test part; raise data.core"
+        )
     return Prepared(split, ProfileLabels(split.dataset, split.train), _fingerprint(split))
 
 
@@ -86,7 +88,9 @@ def train_recommender(
     for phase in ("validation", "test"):
         served = Histories.of(split.history(phase), users)
         evaluated, metrics = evaluate(model, served, profile, split.targets(phase), [10, 50])
-        full[phase] = {"users": len(evaluated)} | {name: float(value.mean()) for name, value in metrics.items()}
+        full[phase] = {"users": len(evaluated)} | {
+            name: float(value.mean()) for name, value in metrics.items()
+        }
     return model, {
         "data": split.dataset.label,
         "model": scenario.recommender.model,

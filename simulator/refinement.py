@@ -136,7 +136,10 @@ def _final(turn: Turn, policy: Fuse, n: int, repair: str, seed: int) -> tuple[st
         return turn.final
     place = {item: number for number, item in enumerate(turn.slate)}
     answer = Answer(
-        *(tuple(place[item] for item in part) for part in (turn.ranking, turn.accepted, turn.undecided, turn.rejected))
+        *(
+            tuple(place[item] for item in part)
+            for part in (turn.ranking, turn.accepted, turn.undecided, turn.rejected)
+        )
     )
     levels = preference_levels(answer, len(turn.slate), repair, repair_generator(seed, turn))
     assert levels is not None

@@ -25,9 +25,14 @@ def parser() -> argparse.ArgumentParser:
         "5 replay miss; 130 interrupted.",
     )
     options.add_argument(
-        "scenario", nargs="?", type=Path, help="scenario file, such as scenarios/cold_start.yaml; optional with --replay"
+        "scenario",
+        nargs="?",
+        type=Path,
+        help="scenario file, such as scenarios/cold_start.yaml; optional with --replay",
     )
-    options.add_argument("--out", type=Path, metavar="DIR", help="run directory to make (default: runs/NAME-TIME-ID)")
+    options.add_argument(
+        "--out", type=Path, metavar="DIR", help="run directory to make (default: runs/NAME-TIME-ID)"
+    )
     options.add_argument(
         "--set",
         dest="overrides",
@@ -43,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
         help="answer from the record of a finished run: no client, no key, no network",
     )
     options.add_argument(
-        "--json", action="store_true", help="print path and contents of metrics.json on standard output, all else on standard error"
+        "--json",
+        action="store_true",
+        help="print path and contents of metrics.json on standard output, all else on standard error",
     )
     return options
 
@@ -75,7 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where = f"run directory: {outcome.directory.path}"
     if options.json:
         print(where, file=sys.stderr)
-        print(json.dumps({"path": str(outcome.directory.metrics), "metrics": outcome.metrics}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"path": str(outcome.directory.metrics), "metrics": outcome.metrics}, ensure_ascii=False
+            )
+        )
     else:
         print(where)
     if outcome.failed_share > scenario.tolerance.failed:

@@ -101,7 +101,9 @@ class World(mesa.Model):
         self._round += 1
         offered = [(agent, proposal) for arm in self._population for agent, proposal in self._propose(arm)]
         requests = [
-            agent.observe(tuple(self._titles[item] for item in proposal.items), self._round, proposal.replicate)
+            agent.observe(
+                tuple(self._titles[item] for item in proposal.items), self._round, proposal.replicate
+            )
             for agent, proposal in offered
         ]
         records = self._ask(requests)
@@ -132,7 +134,8 @@ class World(mesa.Model):
         verdict = agent.decide(record.completion) if record.completion else None
         final = self._refine(agent, proposal, verdict)
         nulls = {
-            name: self._refine_answer(agent, proposal, client.answer(request)) for name, client in self._nulls.items()
+            name: self._refine_answer(agent, proposal, client.answer(request))
+            for name, client in self._nulls.items()
         }
         data, client = self._labels
 
@@ -175,7 +178,9 @@ class World(mesa.Model):
         places = range(self._rules.n) if final is None else final
         return tuple(proposal.items[place] for place in places if place < len(proposal.items))
 
-    def _refine(self, agent: UserAgent, proposal: Proposal, verdict: Verdict | None) -> tuple[int, ...] | None:
+    def _refine(
+        self, agent: UserAgent, proposal: Proposal, verdict: Verdict | None
+    ) -> tuple[int, ...] | None:
         """Places of the final list; None where there is no usable verdict."""
         if verdict is None or verdict.status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
             return None

@@ -111,9 +111,7 @@ class ItemKnowledge:
             digest.update(np.ascontiguousarray(table).tobytes())
         return digest.hexdigest()[:16]
 
-    def components(
-        self, memory: Memory, persona: str, candidates: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def components(self, memory: Memory, persona: str, candidates: NDArray[np.int64]) -> NDArray[np.float64]:
         """(len(candidates), 4) in the order of COMPONENTS."""
         result = np.zeros((len(candidates), len(COMPONENTS)))
         result[:, 1] = self._quality[candidates]
@@ -160,7 +158,9 @@ class ItemKnowledge:
         for trait in sorted({trait for row in self._traits for trait in row}):
             has = np.array([trait in row for row in self._traits])
             own = np.bincount(item[has[user]], minlength=len(count))
-            share = (own + _TRAIT_DAMPING * overall * len(count) / 10) / (own.sum() + _TRAIT_DAMPING * len(count) / 10)
+            share = (own + _TRAIT_DAMPING * overall * len(count) / 10) / (
+                own.sum() + _TRAIT_DAMPING * len(count) / 10
+            )
             lifts[trait] = np.log(share / overall)
         return lifts
 
@@ -171,7 +171,10 @@ class ItemKnowledge:
             score += self._lift[trait][candidates]
         loved = self._told(persona, self._genre_pattern)
         if loved:
-            score += [len(loved.intersection(self.genres[item])) / max(len(self.genres[item]), 1) for item in candidates]
+            score += [
+                len(loved.intersection(self.genres[item])) / max(len(self.genres[item]), 1)
+                for item in candidates
+            ]
         return score
 
     @staticmethod
@@ -217,6 +220,8 @@ def _documents(genres: Sequence[Sequence[str]], descriptions: Sequence[str]) -> 
 
 def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
     """Any of the phrases as whole words, the longest first."""
-    longest_first = sorted({phrase for phrase in phrases if phrase}, key=lambda phrase: (-len(phrase), phrase))
+    longest_first = sorted(
+        {phrase for phrase in phrases if phrase}, key=lambda phrase: (-len(phrase), phrase)
+    )
     alternatives = "|".join(map(re.escape, longest_first)) or r"(?!)"
     return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)

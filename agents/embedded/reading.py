@@ -20,7 +20,9 @@ _MEMORY = re.compile(r"\byou have (?:watched|bought|read|rated|used)\b", re.IGNO
 _RATING = re.compile(r"\s*\((\d(?:\.\d)?)\)")
 _NAME = re.compile(r"\buser called ([^(.\n]+?)\s*[(.]")
 _RANKING_AS = re.compile(r"\bmy ranking(?: as ([^\n]+?))? would be\b", re.IGNORECASE)
-_ACCEPT = re.compile(r"\bI would accept these recommendations\b|\bwhether or not you will accept\b", re.IGNORECASE)
+_ACCEPT = re.compile(
+    r"\bI would accept these recommendations\b|\bwhether or not you will accept\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)

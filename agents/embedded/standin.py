@@ -41,7 +41,9 @@ class StandIn(EmbeddedClient):
 
     label = "stand-in (behavioural choice model, not a language model; token counts approximate)"
 
-    def __init__(self, reader: PromptReader, knowledge: ItemKnowledge, config: StandInConfig, seed: int) -> None:
+    def __init__(
+        self, reader: PromptReader, knowledge: ItemKnowledge, config: StandInConfig, seed: int
+    ) -> None:
         """`reader` finds the titles that `knowledge` was fitted on."""
         super().__init__(reader)
         self._knowledge = knowledge

@@ -33,7 +33,9 @@ def word(question: Question, choice: Choice) -> str:
             lines.append(f"{place + 1}. {title}: {verdict}, {reason}.")
     if question.asked.accept:
         accepted = [question.titles[place] for place in choice.order if place in choice.accepted]
-        lines.append(f"I would accept these recommendations: {', '.join(accepted) if accepted else 'none of them'}")
+        lines.append(
+            f"I would accept these recommendations: {', '.join(accepted) if accepted else 'none of them'}"
+        )
     if question.asked.rank:
         ranking = ", ".join(question.titles[place] for place in choice.order)
         lines.append(f"my ranking as {who} would be {ranking}")

@@ -42,7 +42,9 @@ class Histories:
 
     def users(self) -> Tensor:
         """(n,) the user of each entry."""
-        return torch.repeat_interleave(torch.arange(len(self.start) - 1, device=self.start.device), self.sizes())
+        return torch.repeat_interleave(
+            torch.arange(len(self.start) - 1, device=self.start.device), self.sizes()
+        )
 
     def before(self, user: Tensor, position: Tensor, length: int) -> Tensor:
         """(B, length) the items just before `position` (B,) of `user` (B,), newest last, PAD in front."""

@@ -83,7 +83,9 @@ def read_ml1m(folder: Path) -> Dataset:
     users = pd.DataFrame(
         {
             "user_id": [row[0] for row in users_rows],
-            "gender": [_coded(folder / "users.dat", i, row[1], ("F", "M")) for i, row in enumerate(users_rows)],
+            "gender": [
+                _coded(folder / "users.dat", i, row[1], ("F", "M")) for i, row in enumerate(users_rows)
+            ],
             "age": [_AGE_BANDS_1M.get(row[2]) for row in users_rows],
             "occupation": [_OCCUPATIONS_1M.get(row[3]) for row in users_rows],
             "zip": [row[4] or None for row in users_rows],
@@ -188,7 +190,11 @@ def _ratings_table(path: Path, separator: str) -> NDArray[np.int64]:
     try:
         # pandas' fast engine takes one-character separators only.
         frame = pd.read_csv(
-            io.BytesIO(raw.replace(separator.encode(), b"\t")), sep="\t", header=None, dtype=np.int64, quoting=3
+            io.BytesIO(raw.replace(separator.encode(), b"\t")),
+            sep="\t",
+            header=None,
+            dtype=np.int64,
+            quoting=3,
         )
         table = frame.to_numpy(dtype=np.int64)
         if table.shape[1] == 4 and (table >= 0).all() and np.isin(table[:, 2], (1, 2, 3, 4, 5)).all():

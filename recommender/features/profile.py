@@ -69,7 +69,9 @@ class ProfileLabels:
         """(U, F) int64 labels of all users given their history."""
         behaviour = np.zeros((self._users, len(BEHAVIOURS)), dtype=np.int64)
         for n, (column, edges) in enumerate(zip(self._statistics(history).T, self._edges, strict=True)):
-            behaviour[:, n] = np.where(np.isnan(column), UNKNOWN, np.searchsorted(edges, column, side="right") + 1)
+            behaviour[:, n] = np.where(
+                np.isnan(column), UNKNOWN, np.searchsorted(edges, column, side="right") + 1
+            )
         return torch.from_numpy(np.concatenate([self._fixed, behaviour], axis=1))
 
     def _statistics(self, history: Interactions) -> NDArray[np.float64]:

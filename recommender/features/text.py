@@ -19,7 +19,9 @@ def text_features(items: pd.DataFrame, dim: int = 64, seed: int = 0) -> Tensor:
     """(I, d) rows of length one, d = min(dim, number of words - 1); an item without a known word has a zero row."""
     documents = [
         " ".join([title, *(f"genre_{genre.replace('-', '_')}" for genre in genres), description])
-        for title, genres, description in zip(items["title"], items["genres"], items["description"], strict=True)
+        for title, genres, description in zip(
+            items["title"], items["genres"], items["description"], strict=True
+        )
     ]
     counts = TfidfVectorizer(sublinear_tf=True, min_df=2, stop_words="english").fit_transform(documents)
     reduced = TruncatedSVD(min(dim, counts.shape[1] - 1), random_state=seed).fit_transform(counts)

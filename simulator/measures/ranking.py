@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
     from simulator.transcript.turns import Turn
 
-RECOMMENDER, REFINED, PARSED_ONLY, UPPER_BOUND = "recommender", "refined", "refined_parsed_only", "upper_bound"
+RECOMMENDER, REFINED, PARSED_ONLY, UPPER_BOUND = (
+    "recommender",
+    "refined",
+    "refined_parsed_only",
+    "upper_bound",
+)
 _KINDS = ("hr", "ndcg")
 
 

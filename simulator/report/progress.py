@@ -8,7 +8,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +44,9 @@ class Stages:
         )
         if not self.console.is_terminal:
             self.console.print(f"{name} ...", highlight=False)
-        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bars:
+        with Progress(
+            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
+        ) as bars:
             task = bars.add_task(name, total=None, note="")
 
             def advance(done: int, planned: int, note: str = "") -> None:

@@ -24,7 +24,9 @@ _TITLES = {
 }
 
 
-def show(console: Console, summary: Mapping[str, Any], metrics: Mapping[str, Any], cutoffs: Sequence[int]) -> None:
+def show(
+    console: Console, summary: Mapping[str, Any], metrics: Mapping[str, Any], cutoffs: Sequence[int]
+) -> None:
     """Print metrics per arm, what the audience did, and what it took."""
     console.print()
     console.print(f"data: {summary['data']}", highlight=False)
@@ -47,13 +49,21 @@ def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
     )
     refinement = summary["refinement"]
     if refinement["weight"] is not None:
-        how = f"chosen on {refinement['validation_turns']} validation turns" if refinement["validation_turns"] else "fixed by the scenario"
-        console.print(f"weight of the audience in the fused order: {refinement['weight']:.2f}, {how}", highlight=False)
+        how = (
+            f"chosen on {refinement['validation_turns']} validation turns"
+            if refinement["validation_turns"]
+            else "fixed by the scenario"
+        )
+        console.print(
+            f"weight of the audience in the fused order: {refinement['weight']:.2f}, {how}", highlight=False
+        )
 
 
 def _metrics_table(arm: str, lists: Mapping[str, Any], cutoffs: Sequence[int], data: str) -> Table:
     users = next(iter(lists.values()))[f"hr@{cutoffs[0]}"]["users"]
-    table = Table(title=f"{arm}: {users} users, {data}; mean [95 % interval over users]", title_justify="left")
+    table = Table(
+        title=f"{arm}: {users} users, {data}; mean [95 % interval over users]", title_justify="left"
+    )
     table.add_column("list")
     names = [f"{kind}@{n}" for kind in ("hr", "ndcg") for n in cutoffs]
     for name in names:

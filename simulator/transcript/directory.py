@@ -29,11 +29,15 @@ class RunDirectory:
         try:
             out.mkdir(parents=True, exist_ok=True)
             if any(out.iterdir()):
-                raise TranscriptError(f"{out} is not empty; give --out a new folder, so that no record is overwritten")
+                raise TranscriptError(
+                    f"{out} is not empty; give --out a new folder, so that no record is overwritten"
+                )
         except (FileExistsError, NotADirectoryError):
             raise TranscriptError(f"{out} is a file; give --out a new folder") from None
         except OSError as error:
-            raise TranscriptError(f"{out}: cannot be made ({error.strerror}); give --out another folder") from error
+            raise TranscriptError(
+                f"{out}: cannot be made ({error.strerror}); give --out another folder"
+            ) from error
         return cls(out)
 
     @classmethod
@@ -42,7 +46,9 @@ class RunDirectory:
         run = cls(path)
         for file in (run.scenario, run.manifest, run.calls, run.proposals):
             if not file.is_file():
-                raise TranscriptError(f"{file}: no such file; {path} is not a run directory that can be replayed")
+                raise TranscriptError(
+                    f"{file}: no such file; {path} is not a run directory that can be replayed"
+                )
         return run
 
     @property
