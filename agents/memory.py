@@ -54,7 +54,7 @@ class Memory:
             kept.add(place)
         text = form.join(rows[place] for place in sorted(kept))
         cut = len(rows) - len(kept)
-        return f"{text} ({cut} more of the past left out)" if cut else text
+        return f"{text} ({cut} more of the past left out)".lstrip() if cut else text
 
     def _rank(self, place: int) -> float:
         rating = self.experiences[place].rating

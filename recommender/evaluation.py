@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from recommender.data.histories import Histories
+from recommender.data.dataset import DataError
 from recommender.metrics import ranking_metrics
-from recommender.models import Batch, Recommender, scores
+from recommender.models import Batch, ModelError, Recommender, scores
 from recommender.ranking import Slate, top
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recommender.data.dataset import Interactions
+    from recommender.data.histories import Histories
 
 _BATCH = 512
 
@@ -35,7 +36,7 @@ def rank(
     """Scores and item numbers (len(users), k) of each user's best items.
 
     `history` is what the model reads, `profile` (U, F) the labels, `seen` what must not be proposed. Where fewer
-    than k items are left the score is -inf.
+    than k items are left the score is -inf. Raises ModelError where a score is not a number.
     """
     was_training = model.training
     model.eval()
@@ -49,7 +50,13 @@ def rank(
         values.append(value.cpu())
         index.append(item.cpu())
     model.train(was_training)
-    return torch.cat(values).numpy(), torch.cat(index).numpy()
+    best = torch.cat(values)
+    # Top-k puts not-a-number first, so none can hide further down.
+    if best.isnan().any():
+        raise ModelError(
+            f"{type(model).__name__} gives scores that are not numbers; its training has diverged"
+        )
+    return best.numpy(), torch.cat(index).numpy()
 
 
 def evaluate(
@@ -59,13 +66,19 @@ def evaluate(
     targets: Interactions,
     cutoffs: Sequence[int],
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
-    """The users that have targets (B,), and each metric over the whole catalogue (B,), `history` masked."""
+    """The users that have targets (B,), and each metric over the whole catalogue (B,), `history` masked.
+
+    Raises DataError where nobody has a target.
+    """
+    if not len(targets):
+        raise DataError("no user has a held-out interaction, so there is nothing to evaluate on")
     count = np.bincount(targets.user, minlength=len(history.start) - 1)
     users = np.flatnonzero(count)
-    _, index = rank(model, users, history, profile, history, max(cutoffs))
-    wanted = np.unique(targets.user.astype(np.int64) * len(model.items()) + targets.item)
-    hits = np.isin(users[:, None] * len(model.items()) + index, wanted)
-    return users, ranking_metrics(hits, count[users], cutoffs)
+    value, index = rank(model, users, history, profile, history, max(cutoffs))
+    width = max(index.max(), targets.item.max()) + 1
+    hits = np.isin(users[:, None] * width + index, targets.user.astype(np.int64) * width + targets.item)
+    # Where the catalogue has run out there are only masked items left, which nobody is shown.
+    return users, ranking_metrics(hits & (value > -np.inf), count[users], cutoffs)
 
 
 def propose(
@@ -80,6 +93,6 @@ def propose(
     values, index = rank(model, users, history, profile, seen, k)
     slates = []
     for user, value, item in zip(users.tolist(), values, index, strict=True):
-        left = np.isfinite(value)
+        left = value > -np.inf
         slates.append(Slate(user, tuple(item[left].tolist()), tuple(value[left].tolist())))
     return slates

@@ -18,7 +18,7 @@ class Slate:
 
 
 def top(scores: Tensor, k: int, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The k best of each row of `scores` (B, I): values and item numbers, both (B, k).
+    """The k >= 1 best of each row of `scores` (B, I): values and item numbers, both (B, min(k, I)).
 
     Equal scores are ordered by item number. Items where `mask` (B, I) is True are left out; a row with fewer
     than k items left ends in value -inf.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from recommender.data.histories import Histories
 from recommender.evaluation import evaluate
 from recommender.models import Batch, ModelError, Recommender
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recommender.data.dataset import Interactions
+    from recommender.data.histories import Histories
 
 
 _REPORT_EVERY = 20
@@ -66,7 +67,7 @@ class TrainingLog:
 
 
 def pick_device(name: str) -> torch.device:
-    """ "auto" is CUDA where there is one; asking for CUDA without one is an error, never a silent CPU run."""
+    """The device `name`: "auto" is CUDA where there is one. CUDA asked for and not there is a ModelError, never a CPU run."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():
@@ -97,6 +98,8 @@ def train(
     torch.manual_seed(config.seed)
     shuffle = torch.Generator().manual_seed(config.seed)
     examples = _Examples(history.to(device), profile.to(device), model.history_length)
+    if not len(examples):
+        raise ModelError("there is nothing to train on: no user has a train interaction with one before it")
     optimiser = torch.optim.AdamW(
         model.parameters(),
         lr=config.learning_rate,
@@ -139,10 +142,17 @@ def save(model: Recommender, path: Path) -> None:
 
 
 def load(model: Recommender, path: Path) -> None:
-    """Put saved weights into a model built with the same config and inputs; ModelError if they do not fit."""
+    """Put saved weights into a model built with the same config and inputs.
+
+    Raises ModelError for a file that is missing, that is not a weights file, or whose weights do not fit.
+    """
     try:
         model.load_state_dict(torch.load(path, map_location=model.device, weights_only=True))
-    except (RuntimeError, KeyError) as error:
+    except OSError as error:
+        raise ModelError(f"{path}: the weights cannot be read ({error.strerror})") from error
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise ModelError(f"{path}: not a file of weights: {error}") from error
+    except (RuntimeError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: these weights do not fit the model: {error}") from error
 
 

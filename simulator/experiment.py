@@ -7,6 +7,7 @@ import os
 import shutil
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ from simulator.measures.audience import calls, replies
 from simulator.measures.ranking import per_user, summarise
 from simulator.preparation import prepare_data, train_recommender
 from simulator.proposing import RecommenderProposer, RecordedProposer
-from simulator.refinement import Fuse, Replace, choose_weight
+from simulator.refinement import Fuse, RefinementError, Replace, choose_weight
 from simulator.report.progress import peak_mib
 from simulator.scenario import ScenarioError, dump
 from simulator.transcript.directory import RunDirectory, read_json, write_json
@@ -69,6 +70,7 @@ MISTAKES = (
     DataError,
     JournalError,
     ModelError,
+    RefinementError,
     ScenarioError,
     TemplateError,
     TranscriptError,
@@ -109,7 +111,9 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
     with stages.stage("client"):
         answering = None if source else make_client(scenario, prepared, audience, reader, nulls)
     directory = RunDirectory.create(out, _RUNS, scenario.name)
-    directory.scenario.write_text(dump(scenario), encoding="utf-8")
+    label = prepared.split.dataset.label
+    as_run = f"# As run on {label}, every default written out.\n{dump(scenario)}"
+    directory.scenario.write_text(as_run, encoding="utf-8")
     with ExitStack() as stack:
         if answering is None:
             assert source is not None
@@ -123,17 +127,17 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
             gateway = stack.enter_context(Gateway(None, journal, mode="replay", endpoint=endpoint))
         else:
             client = answering.label
-            journal = stack.enter_context(CallJournal(directory.calls, "append"))
+            journal = stack.enter_context(CallJournal(directory.calls, "append", data=label))
             gateway = stack.enter_context(_live(scenario, answering, journal))
             proposer = _train(scenario, prepared, audience, directory, stages)
         manifest = {
             **environment(),
-            "data": prepared.split.dataset.label,
+            "data": label,
             "client": client,
             "endpoint": asdict(gateway.endpoint),
             "seeds": {"scenario": scenario.seed, "data": scenario.data.seed},
             "hashes": {
-                "scenario": text_hash(dump(scenario)),
+                "scenario": text_hash(as_run),
                 "data": prepared.fingerprint,
                 "prompts": script.hashes(),
             },
@@ -157,7 +161,7 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
         write_json(directory.metrics, metrics)
     used = calls(game.records)
     summary = {
-        "data": prepared.split.dataset.label,
+        "data": label,
         "client": client,
         "recommender": read_json(directory.training),
         "steps": [asdict(step) for step in prepared.split.steps],
@@ -259,7 +263,7 @@ class _Game:
                 titles=self._titles,
                 script=self._script,
                 proposer=self._proposer,
-                ask=lambda requests: self._ask(requests, advance),
+                ask=partial(self._ask, advance=advance),
                 nulls=self._nulls,
                 rules=Rules(scenario.n, refinement, scenario.refinement.repair, scenario.seed),
                 labels=(self._prepared.split.dataset.label, self._client),

@@ -98,6 +98,7 @@ class RecommenderProposer:
         )
         proposals = [
             Proposal(
+                self._split.dataset.label,
                 arm,
                 phase,
                 0,

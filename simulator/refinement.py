@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from simulator.transcript.turns import Turn
 
 
+class RefinementError(ValueError):
+    """A policy broke its contract; the message says which and how."""
+
+
 class Refinement(Protocol):
     """A policy: a function of its arguments alone."""
 
@@ -116,6 +120,8 @@ def choose_weight(turns: Sequence[Turn], n: int, repair: str, seed: int) -> Chos
     Turns without a usable answer count with the recommender's list at every weight, as they will in the test.
     """
     turns = [turn for turn in turns if turn.targets]
+    if not turns:
+        raise ValueError("no validation turn has a held-out item: there is nothing to choose a weight by")
     curve = []
     for weight in _WEIGHTS:
         finals = [_final(turn, Fuse(weight), n, repair, seed) for turn in turns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.scenario is None and options.replay is None:
         parser().error("a scenario file is needed, such as scenarios/cold_start.yaml (or --replay DIR)")
+    # Threads that spin while they wait starve each other wherever the cores are shared; read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Imported after the command line is read: a misspelt option need not wait for torch.
     from rich.console import Console
 

@@ -10,7 +10,7 @@ import mesa
 
 from agents.reply import Status
 from agents.user import UserAgent
-from simulator.refinement import Answer, preference_levels, repair_generator
+from simulator.refinement import Answer, RefinementError, Replace, preference_levels, repair_generator
 from simulator.transcript.turns import Turn
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class World(mesa.Model):
         self.phase = phase
         self._round = first_round - 1
         self.turns: list[Turn] = []
+        self.latest: list[Turn] = []
+        """Turns of the newest round."""
         self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
         self._nulls, self._rules, self._labels = nulls, rules, labels
         self._targets: dict[UserAgent, tuple[str, ...]] = {}
@@ -87,12 +89,12 @@ class World(mesa.Model):
         self._shown: dict[UserAgent, list[str]] = defaultdict(list)
         self.datacollector = mesa.DataCollector(
             model_reporters={
-                "turns": lambda world: len(world.latest()),
+                "turns": lambda world: len(world.latest),
                 "acceptance": lambda world: _share(
-                    sum(len(turn.accepted) for turn in world.latest()),
-                    sum(len(turn.slate) for turn in world.latest()),
+                    sum(len(turn.accepted) for turn in world.latest),
+                    sum(len(turn.slate) for turn in world.latest),
                 ),
-                "statuses": lambda world: dict(Counter(turn.status for turn in world.latest())),
+                "statuses": lambda world: dict(Counter(turn.status for turn in world.latest)),
             }
         )
 
@@ -107,15 +109,13 @@ class World(mesa.Model):
             for agent, proposal in offered
         ]
         records = self._ask(requests)
+        self.latest = []
         for (agent, proposal), request, record in zip(offered, requests, records, strict=True):
             turn = self._turn(agent, proposal, request, record)
-            self.turns.append(turn)
+            self.latest.append(turn)
             self._learn(agent, turn)
+        self.turns.extend(self.latest)
         self.datacollector.collect(self)
-
-    def latest(self) -> list[Turn]:
-        """Turns of the newest round."""
-        return [turn for turn in self.turns if turn.round == self._round]
 
     def _propose(self, arm: str) -> list[tuple[UserAgent, Proposal]]:
         agents = self._population[arm]
@@ -130,13 +130,16 @@ class World(mesa.Model):
         return list(zip(agents, proposals, strict=True))
 
     def _turn(self, agent: UserAgent, proposal: Proposal, request: Request, record: Record) -> Turn:
-        slate = proposal.items
-        verdict = agent.decide(record.completion) if record.completion else None
-        final = self._refine(agent, proposal, verdict)
-        nulls = {
-            name: self._refine_answer(agent, proposal, client.answer(request))
-            for name, client in self._nulls.items()
-        }
+        slate, scores, n = proposal.items, proposal.scores, self._rules.n
+        # Intent to treat: without a usable answer the recommender's own list is shown, and the turn says so.
+        own = tuple(range(min(n, len(slate))))
+        verdict, levels = self._order(agent, proposal, record.completion)
+        final = self._refined(scores, levels) if levels else own
+        alone = Replace().refine(scores, levels, n) if levels else own
+        nulls = {}
+        for name, null_user in self._nulls.items():
+            _, null_levels = self._order(agent, proposal, null_user.answer(request))
+            nulls[name] = Replace().refine(scores, null_levels, n) if null_levels else own
         data, client = self._labels
 
         def items(places: Sequence[int]) -> tuple[str, ...]:
@@ -151,7 +154,7 @@ class World(mesa.Model):
             data=data,
             client=client,
             slate=slate,
-            scores=proposal.scores,
+            scores=scores,
             shown=items(agent.offer.order),
             targets=tuple(item for item in self._targets[agent] if item not in self._shown[agent]),
             status=verdict.status.value if verdict else FAILED,
@@ -164,33 +167,39 @@ class World(mesa.Model):
             unknown=len(verdict.unknown) if verdict else 0,
             ambiguous=len(verdict.ambiguous) if verdict else 0,
             unknown_names=verdict.unknown if verdict else (),
-            fallback=final is None,
-            # Intent to treat: a turn without a usable answer shows the recommender's own list, and says so.
-            final=items(final) if final is not None else slate[: self._rules.n],
-            nulls=nulls,
+            fallback=levels is None,
+            final=items(final),
+            alone=items(alone),
+            nulls={name: items(places) for name, places in nulls.items()},
             templates=self._script.hashes(),
             request=record.key,
             error=record.error,
         )
 
-    def _refine_answer(self, agent: UserAgent, proposal: Proposal, completion: Completion) -> tuple[str, ...]:
-        final = self._refine(agent, proposal, agent.decide(completion))
-        places = range(self._rules.n) if final is None else final
-        return tuple(proposal.items[place] for place in places if place < len(proposal.items))
-
-    def _refine(
-        self, agent: UserAgent, proposal: Proposal, verdict: Verdict | None
-    ) -> tuple[int, ...] | None:
-        """Places of the final list; None where there is no usable verdict."""
-        if verdict is None or verdict.status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
-            return None
-        rules = self._rules
+    def _order(
+        self, agent: UserAgent, proposal: Proposal, completion: Completion | None
+    ) -> tuple[Verdict | None, tuple[tuple[int, ...], ...] | None]:
+        """The verdict on a slate and the levels of preference it gives; None where there is nothing usable."""
+        if completion is None:
+            return None, None
+        verdict = agent.decide(completion)
+        if verdict.status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
+            return verdict, None
         answer = Answer(verdict.ranking, verdict.accepted, verdict.undecided, verdict.rejected)
-        generator = repair_generator(rules.seed, proposal)
-        levels = preference_levels(answer, len(proposal.items), rules.repair, generator)
-        if levels is None:
-            return None
-        return rules.refinement.refine(proposal.scores, levels, rules.n)
+        generator = repair_generator(self._rules.seed, proposal)
+        return verdict, preference_levels(answer, len(proposal.items), self._rules.repair, generator)
+
+    def _refined(self, scores: tuple[float, ...], levels: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+        """What the policy gives; RefinementError if that is no list of different places of the slate."""
+        policy, size = self._rules.refinement, len(scores)
+        n = min(self._rules.n, size)
+        final = policy.refine(scores, levels, n)
+        if len(final) != n or len({*final} & {*range(size)}) != n:
+            raise RefinementError(
+                f"refinement.policy: {type(policy).__qualname__} gave {final}; a policy gives {n} different places of "
+                f"the slate, from 0 to {size - 1}"
+            )
+        return final
 
     def _learn(self, agent: UserAgent, turn: Turn) -> None:
         """What was shown is not shown again; what was accepted of it joins memory and history, marked as simulated."""

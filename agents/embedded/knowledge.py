@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.preprocessing import normalize
 
 from agents.randomness import keyed_generator
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 COMPONENTS = ("co_rating", "quality", "content", "persona")
 MOST_ITEMS = 20_000
 """Beyond it the dense item x item table passes 1.6 GB."""
-_HALF_LIFE = 5.0
-"""Places in the history over which an item's say halves: what was watched last says most."""
+_HALF_LIVES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Tried at calibration: places in the history over which an item's say halves."""
 _SHRINKAGE = 20.0
 """Co-raters added to a pair's support, so that chance meetings of rare items count little."""
 _DAMPING = 20.0
@@ -52,11 +53,11 @@ class Memory:
     item: NDArray[np.int64]
     rating: NDArray[np.float64]
 
-    def weights(self) -> NDArray[np.float64]:
-        """How much each entry says: more if recent, against if the rating is low."""
+    def weights(self, half_life: float) -> NDArray[np.float64]:
+        """How much each entry says: less with each place of age, against the item if the rating is low."""
         age = np.arange(len(self.item))[::-1]
         liking = np.where(np.isnan(self.rating), 1.0, (self.rating - _LIKED) / 2 + 0.5)
-        weight: NDArray[np.float64] = np.exp2(-age / _HALF_LIFE) * liking
+        weight: NDArray[np.float64] = np.exp2(-age / half_life) * liking
         return weight
 
 
@@ -66,7 +67,8 @@ class ItemKnowledge:
     Utility of a candidate = weights . (co-rating with the history, damped mean rating, likeness of genres and text to
     the history, taste of people with the persona's traits) + intercept. The weights are those of a logistic
     regression that tells the next item of a user from an unseen one of like popularity; fitted on users whose
-    ratings did not enter the tables, after which the tables are made again from all.
+    ratings did not enter the tables, after which the tables are made again from all. The half-life of the history is
+    chosen by the likelihood of the same regression.
     """
 
     def __init__(
@@ -95,19 +97,26 @@ class ItemKnowledge:
         self._trait_pattern = _any_of(trait for row in traits for trait in row)
         self._documents = _documents(genres, descriptions)
         self._traits = [tuple(trait.lower() for trait in row) for row in traits]
+        self.half_life = _HALF_LIVES[0]
         users = len(traits)
         generator = keyed_generator(seed, "stand-in calibration")
         fitted_on = np.zeros(users, dtype=bool)
         fitted_on[generator.permutation(users)[: users // 2]] = True
         self._fit_tables(ratings, fitted_on)
-        self.weights, self.intercept = self._calibrate(ratings, np.flatnonzero(~fitted_on), generator)
+        self.half_life, self.weights, self.intercept = self._calibrate(
+            ratings, np.flatnonzero(~fitted_on), generator
+        )
         self._fit_tables(ratings, np.ones(users, dtype=bool))
 
     @property
     def fingerprint(self) -> str:
         """Hash of all it knows: part of the identity of every answer."""
-        digest = hashlib.sha256("\n".join(self.titles).encode())
-        for table in (self._similarity, self._quality, self._documents.data, self.weights):
+        digest = hashlib.sha256(
+            repr((self.titles, self.genres, sorted(self._lift), self.half_life, self.intercept)).encode()
+        )
+        documents = (self._documents.data, self._documents.indices, self._documents.indptr)
+        lifts = (self._lift[trait] for trait in sorted(self._lift))
+        for table in (self._similarity, self._quality, *documents, self.weights, *lifts):
             digest.update(np.ascontiguousarray(table).tobytes())
         return digest.hexdigest()[:16]
 
@@ -117,7 +126,7 @@ class ItemKnowledge:
         result[:, 1] = self._quality[candidates]
         result[:, 3] = self._persona(persona, candidates)
         if len(memory.item):
-            weight = memory.weights()
+            weight = memory.weights(self.half_life)
             result[:, 0] = weight @ self._similarity[np.ix_(memory.item, candidates)]
             taste = sparse.csr_matrix(weight) @ self._documents[memory.item]
             length = np.sqrt(taste.multiply(taste).sum())
@@ -129,7 +138,7 @@ class ItemKnowledge:
         """The history item that speaks most for a candidate, if any does."""
         if not len(memory.item):
             return None
-        support = memory.weights() * self._similarity[memory.item, candidate]
+        support = memory.weights(self.half_life) * self._similarity[memory.item, candidate]
         best = int(support.argmax())
         return int(memory.item[best]) if support[best] > 0 else None
 
@@ -183,31 +192,38 @@ class ItemKnowledge:
 
     def _calibrate(
         self, ratings: Ratings, users: NDArray[np.int64], generator: np.random.Generator
-    ) -> tuple[NDArray[np.float64], float]:
-        """Weights >= 0 and intercept, from each user's newest items against unseen ones of like popularity."""
+    ) -> tuple[float, NDArray[np.float64], float]:
+        """Half-life, weights >= 0 and intercept, from each user's newest items against unseen ones of like popularity."""
         start = np.searchsorted(ratings.user, np.arange(len(self._traits) + 1))
         share = self._count / self._count.sum()
-        rows, labels = [], []
+        cases = []
         for user in users[:_CALIBRATION_USERS]:
             own = slice(start[user], start[user + 1])
             item, rating = ratings.item[own], ratings.rating[own]
-            held = max(1, len(item) // 5)
+            held = max(1, len(item) // 10)
             if len(item) <= held:
                 continue
             unseen = generator.choice(len(share), size=4 * held, p=share)
             unseen = unseen[~np.isin(unseen, item)][:held]
             candidates = np.concatenate([item[-held:], unseen])
             memory = Memory(item[:-held], rating[:-held])
-            rows.append(self.components(memory, " ".join(self._traits[user]), candidates))
-            labels.append(np.arange(len(candidates)) < held)
-        if not rows:
+            cases.append(
+                (memory, " ".join(self._traits[user]), candidates, np.arange(len(candidates)) < held)
+            )
+        if not cases:
             raise ValueError("too few users are left to calibrate the stand-in on; lower users.count")
-        features, label = np.concatenate(rows), np.concatenate(labels)
-        scale = np.maximum(features.std(axis=0), 1e-9)
-        model = LogisticRegression(class_weight="balanced").fit(features / scale, label)
-        # A component that does not help is left out rather than counted against.
-        weights = np.maximum(model.coef_[0], 0) / scale
-        return weights, -float(np.median(features @ weights))
+        label = np.concatenate([case[3] for case in cases])
+        fits = []
+        for self.half_life in _HALF_LIVES:
+            features = np.concatenate([self.components(*case[:3]) for case in cases])
+            scale = np.maximum(features.std(axis=0), 1e-9)
+            model = LogisticRegression(class_weight="balanced").fit(features / scale, label)
+            likelihood = -log_loss(label, model.predict_proba(features / scale))
+            # A component that does not help is left out rather than counted against.
+            weights = np.maximum(model.coef_[0], 0) / scale
+            fits.append((likelihood, self.half_life, weights, -float(np.median(features @ weights))))
+        _, half_life, weights, intercept = max(fits, key=lambda fit: fit[0])
+        return half_life, weights, intercept
 
 
 def _documents(genres: Sequence[Sequence[str]], descriptions: Sequence[str]) -> sparse.csr_matrix:

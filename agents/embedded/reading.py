@@ -71,9 +71,8 @@ class PromptReader:
         persona = before[: memory.start()] if memory else before
         candidates, titles = self._candidates(offer)
         ranking = _RANKING_AS.search(after)
-        name = _NAME.search(persona)
         return Question(
-            name=name.group(1).strip() if name else None,
+            name=_called(ranking, persona),
             persona=persona,
             history=self._history(before[memory.end() :]) if memory else (),
             candidates=candidates,
@@ -84,8 +83,9 @@ class PromptReader:
     def _history(self, text: str) -> tuple[Watched, ...]:
         found = []
         for mention in self._index.find(text):
-            if len(mention.positions) != 1:
-                continue  # Two works of one name: nobody could tell which was watched.
+            # Not a title: a word of the sentence. Two titles: works of one name, nobody could tell which was watched.
+            if not mention.credible or len(mention.positions) != 1:
+                continue
             rating = _RATING.match(text, mention.end)
             found.append(Watched(mention.positions[0], float(rating.group(1)) if rating else None))
         return tuple(found)
@@ -93,6 +93,16 @@ class PromptReader:
     def _candidates(self, text: str) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
         candidates, titles = [], []
         for mention in self._index.find(text):
+            if not mention.credible:
+                continue
             candidates.append(mention.positions[0] if len(mention.positions) == 1 else None)
             titles.append(text[mention.start : mention.end])
         return tuple(candidates), tuple(titles)
+
+
+def _called(ranking: re.Match[str] | None, persona: str) -> str | None:
+    """The name that the asked phrase wants repeated, else the one the persona is introduced by."""
+    if ranking and ranking.group(1):
+        return ranking.group(1).strip()
+    introduced = _NAME.search(persona)
+    return introduced.group(1).strip() if introduced else None

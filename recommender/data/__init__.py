@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from recommender.data.dataset import DataError, Dataset, Interactions
+from recommender.data.embedded import generate
 from recommender.data.movielens import read_ml1m, read_ml100k
 
 __all__ = ["DataError", "Dataset", "Interactions", "load"]
@@ -20,8 +21,6 @@ def load(source: str, path: Path | None = None, seed: int = 0) -> Dataset:
     `seed` is the embedded generator's. Raises DataError where neither is given or a file is wrong.
     """
     if source == "embedded":
-        from recommender.data.embedded import generate
-
         return generate(seed).dataset
     if source not in _READERS:
         raise DataError(f"unknown data source {source!r}; known are embedded, {', '.join(_READERS)}")

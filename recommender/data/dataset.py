@@ -38,6 +38,11 @@ class Interactions:
         """The rows named by a boolean mask or by row numbers, in that order."""
         return Interactions(self.user[rows], self.item[rows], self.rating[rows], self.time[rows])
 
+    def require_by_user(self) -> None:
+        """ValueError where users do not come one after the other: places in a history would be wrong in silence."""
+        if (np.diff(self.user) < 0).any():
+            raise ValueError("interactions must be sorted by user, then time, as the parts of a Split are")
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -46,7 +51,7 @@ class Dataset:
     `users` has one row a user: `user_id` (str) and, where the source has them, `name`, `gender` ("F"/"M"),
     `age` (a band such as "25-34", or a number, as str), `occupation` (words) and `zip`; a missing value is None.
     `items` has one row an item: `item_id` (str), `title` (as the source spells it), `genres` (tuple of str),
-    `description` (str, "" if none).
+    `description` (str, "" if none). No user has two interactions with one item.
     """
 
     name: str
@@ -55,6 +60,15 @@ class Dataset:
     users: pd.DataFrame
     items: pd.DataFrame
     interactions: Interactions
+
+    def __post_init__(self) -> None:
+        inter = self.interactions
+        for what, numbers, table in (("user", inter.user, self.users), ("item", inter.item, self.items)):
+            if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(table):
+                raise DataError(
+                    f"{self.name}: interactions name {what} rows {numbers.min()} to {numbers.max()}, "
+                    f"but there are {len(table)} {what}s"
+                )
 
     @property
     def label(self) -> str:

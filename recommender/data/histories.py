@@ -27,8 +27,11 @@ class Histories:
 
     @classmethod
     def of(cls, inter: Interactions, users: int) -> Histories:
-        """Build from interactions sorted by user, then time."""
+        """Build from interactions of users 0 to `users` - 1, sorted by user, then time; ValueError if they are not."""
+        inter.require_by_user()
         size = np.bincount(inter.user, minlength=users)
+        if len(size) > users:
+            raise ValueError(f"interactions name user {len(size) - 1}, but there are {users} users")
         start = np.concatenate([[0], np.cumsum(size)])
         return cls(torch.from_numpy(start), torch.from_numpy(inter.item.astype(np.int64)))
 
@@ -48,15 +51,15 @@ class Histories:
 
     def before(self, user: Tensor, position: Tensor, length: int) -> Tensor:
         """(B, length) the items just before `position` (B,) of `user` (B,), newest last, PAD in front."""
+        if not len(self.item):
+            return torch.full((len(user), length), PAD, device=self.start.device)
         offset = torch.arange(length, device=self.start.device) - length
         place = position[:, None] + offset
         index = self.start[user][:, None] + place.clamp(min=0)
-        return torch.where(place >= 0, self.item[index.clamp(max=max(len(self.item) - 1, 0))], PAD)
+        return torch.where(place >= 0, self.item[index.clamp(max=len(self.item) - 1)], PAD)
 
     def latest(self, user: Tensor, length: int) -> Tensor:
         """(B, length) the newest items of `user` (B,), newest last, PAD in front."""
-        if not len(self.item):
-            return torch.full((len(user), length), PAD, device=self.start.device)
         return self.before(user, self.sizes()[user], length)
 
     def mask(self, user: Tensor, items: int) -> Tensor:

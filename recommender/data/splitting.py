@@ -56,9 +56,18 @@ def concatenate(first: Interactions, second: Interactions) -> Interactions:
 
 
 def prepare(dataset: Dataset, min_rating: float = 3, core: int = 5) -> Split:
-    """Positives (rating >= `min_rating`), iterative `core`-core, then the temporal 8:1:1 split."""
+    """Positives (rating >= `min_rating`), iterative `core`-core, then the temporal 8:1:1 split.
+
+    Raises DataError where a user has two interactions with one item (one could be in train, the other a target)
+    and where nothing is left.
+    """
     steps = [_counts("read", dataset)]
     inter = dataset.interactions
+    pairs = np.sort(inter.user.astype(np.int64) * len(dataset.items) + inter.item)
+    if repeats := int((np.diff(pairs) == 0).sum()):
+        raise DataError(
+            f"{dataset.name}: {repeats} interactions repeat a pair of user and item; keep one of each pair"
+        )
     positive = dataset.with_interactions(inter.take(inter.rating >= min_rating))
     steps.append(_counts(f"rating >= {min_rating:g}", positive))
     kept = k_core(positive, core)
@@ -108,8 +117,9 @@ def temporal_split(
 def latest(inter: Interactions, length: int) -> Interactions:
     """Each user's last `length` interactions (the cold-start truncation of the paper's Table V).
 
-    `inter` is sorted by user, then time, as the parts of a Split are.
+    `inter` is sorted by user, then time, as the parts of a Split are; ValueError if its users are not.
     """
+    inter.require_by_user()
     size = np.bincount(inter.user) if len(inter) else np.zeros(0, dtype=np.int64)
     end = np.cumsum(size)
     return inter.take(end[inter.user] - np.arange(len(inter)) <= length)

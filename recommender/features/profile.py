@@ -54,9 +54,7 @@ class ProfileLabels:
             fields.append(Field(name, ("unknown", *known)))
         self._fixed = np.array(columns, dtype=np.int64).T.reshape(self._users, len(columns))
         statistics = self._statistics(train)
-        self._edges = [
-            np.quantile(column[~np.isnan(column)], np.arange(1, _BINS) / _BINS) for column in statistics.T
-        ]
+        self._edges = [_quantiles(column[~np.isnan(column)]) for column in statistics.T]
         fields.extend(Field(name, ("unknown", "low", "medium", "high")) for name in BEHAVIOURS)
         self.fields = tuple(fields)
 
@@ -70,7 +68,7 @@ class ProfileLabels:
         behaviour = np.zeros((self._users, len(BEHAVIOURS)), dtype=np.int64)
         for n, (column, edges) in enumerate(zip(self._statistics(history).T, self._edges, strict=True)):
             behaviour[:, n] = np.where(
-                np.isnan(column), UNKNOWN, np.searchsorted(edges, column, side="right") + 1
+                np.isnan(column) | np.isnan(edges[0]), UNKNOWN, _bins(column, edges) + 1
             )
         return torch.from_numpy(np.concatenate([self._fixed, behaviour], axis=1))
 
@@ -91,17 +89,32 @@ class ProfileLabels:
         np.add.at(genre_counts, user, self._genres[item])
         share = genre_counts / np.maximum(genre_counts.sum(1, keepdims=True), 1)
         entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(1)
+        rating = history.rating.astype(np.float64)
         known = self._count[item] > 0
         age_of_item = np.where(known, history.time - self._first_seen[item], 0).astype(np.float64)
         return np.column_stack(
             [
                 size,
                 mean(np.log1p(self._count[item])),
-                mean(history.rating.astype(np.float64)),
+                # What an audience accepted in simulation has no rating.
+                mean(np.nan_to_num(rating), ~np.isnan(rating)),
                 np.where(np.isnan(size), np.nan, entropy),
                 -mean(age_of_item, known),
             ]
         )
+
+
+def _quantiles(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The edges between equally full bins; NaN where there is nothing to divide."""
+    if not len(column):
+        return np.full(_BINS - 1, np.nan)
+    edges: NDArray[np.float64] = np.quantile(column, np.arange(1, _BINS) / _BINS)
+    return edges
+
+
+def _bins(column: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """0 to _BINS - 1; a value on an edge is above it, and one on all edges (all users alike) is in the middle."""
+    return -(-(np.searchsorted(edges, column, "left") + np.searchsorted(edges, column, "right")) // 2)
 
 
 def _demographics(dataset: Dataset) -> dict[str, list[str | None]]:

@@ -27,7 +27,7 @@ def model_class(name: str) -> type[Recommender]:
         raise ModelError(f"recommender.model: unknown model {name!r}; known are {', '.join(REGISTRY)}")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ModelError(f"recommender.model: {name!r} cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Recommender)):
         raise ModelError(f"recommender.model: {name!r} is not a subclass of recommender.models.Recommender")

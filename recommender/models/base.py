@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from dataclasses import Field
 
     from recommender.data.histories import Histories
 
@@ -93,18 +94,30 @@ def scores(users: Tensor, items: Tensor) -> Tensor:
     if interests == 1:
         return product
     # max, not amax: its backward is one scatter to the winning interest.
-    return product.view(batch, interests, -1).max(dim=1).values
+    return product.view(batch, interests, len(items)).max(dim=1).values
 
 
 def configure(config: type[Any], params: Mapping[str, Any], model: str) -> Any:
-    """Build a model's config from a scenario's `params`; ModelError names an unknown or ill-typed parameter."""
-    known = {name: field.default for name, field in config.__dataclass_fields__.items()}
+    """Build a model's config from a scenario's `params`; ModelError names an unknown, missing or ill-typed one.
+
+    A parameter has the type of its default; one without a default, or with None, is the model's own to check.
+    """
+    known = {field.name: _default(field) for field in fields(config)}
     for name, value in params.items():
         if name not in known:
             options = ", ".join(sorted(known)) or "none"
             raise ModelError(f"recommender.params: {model} has no parameter {name!r}; it has: {options}")
+        if known[name] is MISSING or known[name] is None:
+            continue
         expected = type(known[name])
         accepted = (int, float) if expected is float else (expected,)
         if not isinstance(value, accepted) or (isinstance(value, bool) and expected is not bool):
             raise ModelError(f"recommender.params.{name}: {value!r} is not of type {expected.__name__}")
+    for name, default in known.items():
+        if default is MISSING and name not in params:
+            raise ModelError(f"recommender.params: {model} needs the parameter {name!r}")
     return config(**params)
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()

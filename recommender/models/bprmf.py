@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recommender.models.base import Batch, Inputs, Recommender
+from recommender.models.base import Batch, Inputs, ModelError, Recommender
 from recommender.models.layers.negatives import UniformNegatives
 
 
@@ -31,6 +31,10 @@ class BPRMF(Recommender):
 
     def __init__(self, config: BPRMFConfig, inputs: Inputs) -> None:
         super().__init__()
+        if config.dim < 1 or config.negatives < 1 or config.regularisation < 0:
+            raise ModelError(
+                "recommender.params: BPRMF needs dim >= 1, negatives >= 1 and regularisation >= 0"
+            )
         self.config = config
         self.user = nn.Embedding(inputs.users, config.dim)
         self.item = nn.Embedding(inputs.items, config.dim)

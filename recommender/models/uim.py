@@ -26,7 +26,7 @@ class UiMConfig:
     """d: width of item vectors and interests."""
     interests: int = 3
     """K, the number of capsules (the paper's Fig. 3 finds 3 best on MovieLens)."""
-    history: int = 20
+    history: int = 30
     """L, newest items of the history that are read (the paper's Fig. 4)."""
     profile: bool = True
     """Off: a_t = 1 and o_k = MLP(s_k), the paper's Table III without Profile."""

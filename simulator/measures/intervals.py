@@ -34,6 +34,8 @@ def mean_interval(values: NDArray[np.float64], seed: int) -> Interval:
     if np.isin(values, (0.0, 1.0)).all():
         bounds = stats.binomtest(int(values.sum()), len(values)).proportion_ci(_LEVEL, method="wilson")
         return Interval(mean, float(bounds.low), float(bounds.high))
+    if np.ptp(values) == 0:
+        return Interval(mean, mean, mean)  # all users alike but neither 0 nor 1: there is nothing to resample
     result = stats.bootstrap(
         (values,),
         np.mean,
@@ -43,6 +45,4 @@ def mean_interval(values: NDArray[np.float64], seed: int) -> Interval:
         vectorized=True,
         rng=np.random.default_rng(seed),
     )
-    low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
-    # All users alike but neither 0 nor 1: there is nothing to resample.
-    return Interval(mean, low, high) if np.isfinite([low, high]).all() else Interval(mean, mean, mean)
+    return Interval(mean, float(result.confidence_interval.low), float(result.confidence_interval.high))

@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
     from simulator.transcript.turns import Turn
 
-RECOMMENDER, REFINED, PARSED_ONLY, UPPER_BOUND = (
-    "recommender",
-    "refined",
-    "refined_parsed_only",
-    "upper_bound",
-)
+RECOMMENDER, REFINED, ALONE = "recommender", "refined", "audience_alone"
+PARSED_ONLY, UPPER_BOUND = "refined_parsed_only", "upper_bound"
 _KINDS = ("hr", "ndcg")
 
 
@@ -28,13 +24,15 @@ def lists_of(turn: Turn) -> dict[str, tuple[str, ...]]:
     """The lists of N that one turn compares, by name.
 
     `refined` is intent to treat: a turn without a usable answer counts with the recommender's list;
-    `refined_parsed_only` leaves such turns out. `upper_bound` is the best possible re-ranking of the 2N.
+    `refined_parsed_only` leaves such turns out. `audience_alone` and the null users are ranked by their own order,
+    not fused with the recommender's, so that they compare. `upper_bound` is the best possible re-ranking of the 2N.
     """
     n = len(turn.final)
     wanted = set(turn.targets)
     lists = {RECOMMENDER: turn.slate[:n], REFINED: turn.final}
     if not turn.fallback:
         lists[PARSED_ONLY] = turn.final
+    lists[ALONE] = turn.alone
     lists.update(turn.nulls)
     lists[UPPER_BOUND] = tuple(sorted(turn.slate, key=lambda item: item not in wanted))[:n]
     return lists
@@ -55,7 +53,7 @@ def per_user(turns: Iterable[Turn], cutoffs: Sequence[int]) -> pd.DataFrame:
             continue
         wanted = set(turn.targets)
         for name, items in lists_of(turn).items():
-            audience = turn.client if name in {REFINED, PARSED_ONLY} else ""
+            audience = turn.client if name in {REFINED, PARSED_ONLY, ALONE} else ""
             rows.append((turn.arm, name, turn.user_id, turn.data, audience))
             found = [item in wanted for item in items[:width]]
             hits.append(found + [False] * (width - len(found)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -13,15 +14,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _TITLES = {
-    "recommender": "recommender, top N",
-    "refined": "refined by the audience",
-    "refined_parsed_only": "  usable answers only",
-    "echo": "null user: echo",
-    "random": "null user: random",
-    "popularity": "null user: popularity",
-    "oracle": "null user: oracle",
-    "upper_bound": "best possible re-ranking",
+    "recommender": "recommender",
+    "refined": "refined",
+    "refined_parsed_only": " usable answers",
+    "audience_alone": "audience alone",
+    "echo": "null: echo",
+    "random": "null: random",
+    "popularity": "null: popularity",
+    "oracle": "null: oracle",
+    "upper_bound": "best re-ranking",
 }
+_VARIANTS = ("refined_parsed_only", "audience_alone")
+"""Left out of the table where they equal the refined list; metrics.json has them all."""
 
 
 def show(
@@ -29,8 +33,8 @@ def show(
 ) -> None:
     """Print metrics per arm, what the audience did, and what it took."""
     console.print()
-    console.print(f"data: {summary['data']}", highlight=False)
-    console.print(f"audience: {summary['client']}", highlight=False)
+    _line(console, f"data: {summary['data']}")
+    _line(console, f"audience: {summary['client']}")
     _show_recommender(console, summary)
     for arm, lists in metrics.items():
         console.print(_metrics_table(arm, lists, cutoffs, summary["data"]))
@@ -38,69 +42,96 @@ def show(
     _show_cost(console, summary)
 
 
+def _line(console: Console, text: str) -> None:
+    # Not wrapped and not coloured by rich: a path or a number stays whole when piped.
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
     training = summary["recommender"]
     full = training["full_ranking"]["test"]
-    console.print(
+    _line(
+        console,
         f"recommender: {training['model']} on {training['device']}, best epoch {training['best']} of "
         f"{len(training['epochs'])}, validation NDCG@10 {training['ndcg']:.4f}; test over all {full['users']} users, "
         f"whole catalogue: HR@10 {full['hr@10']:.4f}, NDCG@10 {full['ndcg@10']:.4f}",
-        highlight=False,
     )
     refinement = summary["refinement"]
-    if refinement["weight"] is not None:
-        how = (
-            f"chosen on {refinement['validation_turns']} validation turns"
-            if refinement["validation_turns"]
-            else "fixed by the scenario"
+    if refinement["weight"] is None:
+        _line(console, f"refinement: {refinement['policy']}")
+    else:
+        turns = refinement["validation_turns"]
+        how = f"chosen on {turns} validation turns" if turns else "fixed by the scenario"
+        _line(
+            console,
+            f"refinement: {refinement['policy']}, weight of the audience {refinement['weight']:.2f}, {how}",
         )
-        console.print(
-            f"weight of the audience in the fused order: {refinement['weight']:.2f}, {how}", highlight=False
-        )
+    _line(
+        console,
+        "lists of N from the same 2N: recommender = its own top N; refined = after the audience; audience alone and null "
+        "users = their own order; best re-ranking = what is possible",
+    )
 
 
 def _metrics_table(arm: str, lists: Mapping[str, Any], cutoffs: Sequence[int], data: str) -> Table:
     users = next(iter(lists.values()))[f"hr@{cutoffs[0]}"]["users"]
     table = Table(
-        title=f"{arm}: {users} users, {data}; mean [95 % interval over users]", title_justify="left"
+        title=f"{arm}: {users} users, {data}; mean and 95 % interval over users",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
     )
-    table.add_column("list")
+    table.add_column("list", no_wrap=True)
     names = [f"{kind}@{n}" for kind in ("hr", "ndcg") for n in cutoffs]
     for name in names:
         table.add_column(name.upper(), justify="right", no_wrap=True)
     for name, entry in lists.items():
-        if name == "refined_parsed_only" and _same(entry, lists["refined"]):
+        if name in _VARIANTS and _same(entry, lists["refined"]):
             continue
         table.add_row(_TITLES.get(name, name), *(_cell(entry[metric]) for metric in names))
     return table
 
 
 def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    return all(first[name]["mean"] == second[name]["mean"] for name in second)
+    return all(first[name] == second[name] for name in second)
 
 
 def _cell(value: Mapping[str, Any]) -> Text:
-    text = Text(f"{value['mean']:.3f}".removeprefix("0"))
+    text = Text(_short(value["mean"]))
     if value["low"] is not None:
-        bounds = " ".join(f"{value[side]:.3f}".removeprefix("0") for side in ("low", "high"))
-        text.append(f" [{bounds}]", style="dim")
+        text.append(f"\n{_short(value['low'])}-{_short(value['high'])}", style="dim")
     return text
 
 
+def _short(share: float) -> str:
+    return f"{share:.3f}".removeprefix("0")
+
+
 def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
-    table = Table(title="replies", title_justify="left")
     statuses = list(dict.fromkeys(status for entry in replies.values() for status in entry["statuses"]))
     counts = ("missing", "duplicate", "unknown", "ambiguous")
-    for column in ("arm, phase", "planned", *statuses, "fallback", "accepted", *counts):
-        table.add_column(column, justify="left" if column == "arm, phase" else "right")
+    # A column in which nothing happened is left out; summary.json has them all.
+    counts = tuple(count for count in counts if any(entry[count] for entry in replies.values()))
+    table = Table(
+        title="replies",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
+    table.add_column("arm, phase", no_wrap=True)
+    for column in ("planned", *statuses, "fallback", "accepted", *counts):
+        table.add_column(column, justify="right")
     for name, entry in replies.items():
-        accepted = "n/a" if entry["acceptance"] is None else f"{entry['acceptance']:.1%}"
         table.add_row(
             name,
             str(entry["planned"]),
             *(str(entry["statuses"].get(status, 0)) for status in statuses),
             str(entry["fallback"]),
-            accepted,
+            "n/a" if entry["acceptance"] is None else f"{entry['acceptance']:.1%}",
             *(str(entry[count]) for count in counts),
         )
     console.print(table)
@@ -109,12 +140,12 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
 def _show_cost(console: Console, summary: Mapping[str, Any]) -> None:
     calls = summary["calls"]
     uncounted = calls["calls_without_token_count"]
-    console.print(
+    _line(
+        console,
         f"calls: {calls['calls']} ({calls['failed']} failed, {calls['attempts']} attempts), tokens: "
         f"{calls['prompt_tokens']:,} in, {calls['completion_tokens']:,} out"
         + (f" ({uncounted} calls without a count)" if uncounted else ""),
-        highlight=False,
     )
     stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary["seconds"].items())
-    console.print(f"time: {sum(summary['seconds'].values()):.1f} s ({stages})", highlight=False)
-    console.print(f"peak memory: {summary['peak_mib']:.0f} MiB", highlight=False)
+    _line(console, f"time: {sum(summary['seconds'].values()):.1f} s ({stages})")
+    _line(console, f"peak memory: {summary['peak_mib']:.0f} MiB")

@@ -36,11 +36,13 @@ class CallJournal:
     is opened. A last line that was cut short by a crash is dropped and reported in `torn`; anything else that is
     not as written raises JournalError. "append" cuts a torn line off the file; "read" leaves the file as it is and
     raises JournalError if there is none. Only positions are held in memory; of two lines with one key the later
-    counts. One process appends at a time.
+    counts. One process appends at a time. `data`, the name of the data that the calls are about, is put into every
+    line that is added.
     """
 
-    def __init__(self, path: Path, mode: Literal["append", "read"]) -> None:
+    def __init__(self, path: Path, mode: Literal["append", "read"], data: str | None = None) -> None:
         self.path = path
+        self._labels = {} if data is None else {"data": data}
         self.torn: str | None = None
         """What was dropped from the end of the file, if anything."""
         self._places: dict[str, tuple[int, int]] = {}
@@ -67,7 +69,7 @@ class CallJournal:
 
     def append(self, records: Sequence[Record]) -> None:
         """Write the records and wait until they are on the disk; after a failed write nothing more is accepted."""
-        lines = [_line(record) for record in records]
+        lines = [_line(self._labels | _fields(record)) for record in records]
         self._write(b"".join(lines))
         for record, line in zip(records, lines, strict=True):
             self._places[record.key] = (self._end, len(line))
@@ -164,9 +166,9 @@ def _sync_folder(path: Path) -> None:
             os.close(folder)
 
 
-def _line(record: Record) -> bytes:
+def _line(fields: dict[str, Any]) -> bytes:
     """A sealed line: the canonical payload verbatim, so that checking it later takes no second encoding."""
-    payload = canonical_json(_fields(record)).encode("ascii")
+    payload = canonical_json(fields).encode("ascii")
     return payload[:-1] + _SEAL + hashlib.sha256(payload).hexdigest().encode("ascii") + b'"}\n'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 class Proposal:
     """One slate: item ids, best first, and scores."""
 
+    data: str
+    """Name of the data; says so where they are synthetic."""
     arm: str
     phase: str
     replicate: int
@@ -32,24 +35,34 @@ class Proposal:
 
 
 def append_proposals(path: Path, proposals: Iterable[Proposal]) -> None:
-    """Add proposals to the file."""
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(vars(proposal), ensure_ascii=False) + "\n" for proposal in proposals)
+    """Add proposals to the file, a line each, sealed by `sha256`, the hash of its other fields."""
+    with path.open("a", encoding="ascii", newline="\n") as file:
+        file.writelines(
+            json.dumps({**vars(proposal), "sha256": _seal(vars(proposal))}) + "\n" for proposal in proposals
+        )
 
 
 def read_proposals(path: Path) -> dict[tuple[str, str, int, int, str], Proposal]:
     """All proposals of a run by what they belong to; TranscriptError with file:line for damage."""
     found = {}
     try:
-        text = path.read_text(encoding="utf-8")
+        lines = path.read_bytes().splitlines()
     except OSError as error:
         raise TranscriptError(f"{path}: {error.strerror or error}; a replay needs it") from None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             fields = json.loads(line)
+            if fields.pop("sha256") != _seal(fields):
+                raise ValueError("its sha256 does not fit its content")
             fields["items"], fields["scores"] = tuple(fields["items"]), tuple(fields["scores"])
             proposal = Proposal(**fields)
-        except (ValueError, TypeError, KeyError) as error:
-            raise TranscriptError(f"{path}:{number}: not a proposal: {error}") from None
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise TranscriptError(
+                f"{path}:{number}: not a proposal as it was written: {error}; restore the file from a copy"
+            ) from None
         found[proposal.place] = proposal
     return found
+
+
+def _seal(fields: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("ascii")).hexdigest()

@@ -52,8 +52,10 @@ class Turn:
     """True if the answer could not be used and `final` is the recommender's own list (intent to treat)."""
     final: tuple[str, ...]
     """The N items shown to the user."""
+    alone: tuple[str, ...]
+    """The first N of the answer's own order, before any fusion with the recommender's score."""
     nulls: Mapping[str, tuple[str, ...]]
-    """The N items had each null user answered instead, through the same templates, parser and refinement."""
+    """The first N of each null user's own order, from the same prompt through the same parser."""
     templates: Mapping[str, str]
     """Content hash of each template."""
     request: str
@@ -63,22 +65,23 @@ class Turn:
 
     def line(self) -> str:
         """One JSON line; equal turns give equal bytes."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")) + "\n"
+        # ASCII: replies name things with any character, line separators and lone surrogates included.
+        return json.dumps(asdict(self), separators=(",", ":")) + "\n"
 
 
 def write_turns(path: Path, turns: Iterable[Turn]) -> None:
     """Write all turns in the order given."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with path.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(turn.line() for turn in turns)
 
 
 def read_turns(path: Path) -> Iterator[Turn]:
     """Read turns back; TranscriptError with file:line for a missing file or a damaged line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        lines = path.read_bytes().splitlines()
     except OSError as error:
         raise TranscriptError(f"{path}: {error.strerror or error}") from None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             yield Turn(**{name: _frozen(value) for name, value in json.loads(line).items()})
         except (ValueError, TypeError, AttributeError) as error:

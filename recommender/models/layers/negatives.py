@@ -10,33 +10,35 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from recommender.data.histories import Histories
 
-_REDRAWS = 8
-"""A user who has half of the catalogue still gets a false negative less than once in 250 draws."""
-
 
 class UniformNegatives(nn.Module):
-    """Uniform over the catalogue, redrawn where the user has the item in train."""
+    """Uniform over the items that a user does not have in train; over all items for a user who has every one.
+
+    Exact and without redrawing: the r-th free item is r plus the number of taken items before it, which one binary
+    search finds, since a user's j-th taken item t_j has t_j - j free items before it.
+    """
 
     def __init__(self, train: Histories, items: int) -> None:
         super().__init__()
         self.items = items
-        # Kept out of the state dict: it is train data, not a parameter.
-        self.register_buffer("pairs", torch.sort(train.users() * items + train.item).values, persistent=False)
-        self.pairs: Tensor
+        pairs = torch.unique(train.users() * items + train.item)
+        user = pairs // items
+        size = torch.bincount(user, minlength=len(train.start) - 1)
+        start = torch.cumsum(size, 0) - size
+        place = torch.arange(len(user), device=user.device) - start[user]
+        # Kept out of the state dict: they are train data, not parameters.
+        self.register_buffer("start", start, persistent=False)
+        self.register_buffer("free", items - size, persistent=False)
+        self.register_buffer("free_before", pairs - place, persistent=False)
+        self.start: Tensor
+        self.free: Tensor
+        self.free_before: Tensor
 
     def draw(self, user: Tensor, count: int) -> Tensor:
         """(B, count) item numbers for users (B,)."""
-        drawn = torch.randint(self.items, (len(user), count), device=user.device)
-        for _ in range(_REDRAWS):
-            taken = self._taken(user, drawn)
-            if not taken.any():
-                break
-            drawn = torch.where(taken, torch.randint_like(drawn, self.items), drawn)
-        return drawn
-
-    def _taken(self, user: Tensor, item: Tensor) -> Tensor:
-        if not len(self.pairs):
-            return torch.zeros_like(item, dtype=torch.bool)
-        pair = user[:, None] * self.items + item
-        place = torch.searchsorted(self.pairs, pair).clamp(max=len(self.pairs) - 1)
-        return self.pairs[place] == pair
+        free = self.free[user][:, None]
+        available = torch.where(free > 0, free, self.items)
+        # 62 random bits: the remainder favours no item by more than one part in 2^40 of any catalogue.
+        rank = torch.randint(2**62, (len(user), count), device=user.device) % available
+        before = torch.searchsorted(self.free_before, user[:, None] * self.items + rank, right=True)
+        return torch.where(free > 0, rank + before - self.start[user][:, None], rank)

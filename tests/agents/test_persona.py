@@ -1,0 +1,68 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.persona import persona
+from prompts import load_family
+
+PROFILE = load_family("paper").template("template_1")
+RECORD = {"gender": "F", "age": "25-34", "occupation": "lawyer", "zip": "94110"}
+
+
+def told(record, behaviours=(), interests=()):
+    """The profile as the prompt tells it."""
+    return PROFILE.render(persona("u1", record, dict(behaviours), interests, seed=0).values())
+
+
+def names(gender, seed=0, users=60):
+    return {persona(f"u{n}", {"gender": gender}, {}, [], seed).name for n in range(users)}
+
+
+def test_a_name_fits_the_gender():
+    women, men = names("F"), names("M")
+    assert len(women) > 10
+    assert len(men) > 10
+    assert not women & men
+    assert names(None) <= names(None, users=2000) <= names("F", users=2000) | names("M", users=2000)
+
+
+def test_a_name_of_the_data_is_kept():
+    assert persona("u1", {**RECORD, "name": "Zoraya"}, {}, [], seed=0).name == "Zoraya"
+
+
+@given(st.text(min_size=1), st.integers(0, 2**63 - 1))
+def test_a_drawn_name_depends_on_user_and_seed_alone(user, seed):
+    first = persona(user, {"gender": "F"}, {}, [], seed)
+    assert persona(user, {**RECORD, "age": "56+"}, {"activity": "low"}, ["Drama"], seed).name == first.name
+
+
+def test_another_seed_draws_other_names():
+    drawn = [persona("u1", {"gender": "M"}, {}, [], seed).name for seed in range(30)]
+    assert len(set(drawn)) > 5
+
+
+def test_everything_known_is_told():
+    text = told(RECORD, {"activity": "high", "leniency": "low"}, ["Drama", "War", "Film-Noir"])
+    assert "a female user called" in text
+    assert "(25-34, lives in the area of US ZIP code 94110, and works/studies as lawyer)" in text
+    assert "You are a frequent user and rate strictly, and love Drama, War and Film-Noir movies." in text
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [("gender", "female"), ("age", "25-34"), ("zip", "lives in"), ("occupation", "works/studies")],
+)
+@pytest.mark.parametrize("value", [None, "", float("nan")])
+def test_a_missing_field_leaves_its_clause_out(field, words, value):
+    assert words in told(RECORD)
+    text = told({**RECORD, field: value})
+    assert words not in text
+    assert not any(sign in text for sign in ("None", "nan", "  ", "(,", ", )", "( "))
+
+
+def test_nothing_known_says_nothing_but_a_name():
+    assert told({}) == f"You are going to simulate a user called {persona('u1', {}, {}, [], 0).name}."
+
+
+def test_a_label_in_the_middle_is_not_told():
+    assert persona("u1", RECORD, {"activity": "middle"}, [], 0).behaviour is None
