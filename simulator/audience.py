@@ -179,7 +179,7 @@ def make_client(
         return StandIn(reader, _knowledge(scenario, prepared, audience), config, scenario.seed)
     if users.client == "openai":
         # Imported here: the SDK takes most of a second, which embedded audiences need not wait for.
-        from agents.llm.openai_client import OpenAIClient
+        from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
 
         address = {} if users.base_url is None else {"base_url": users.base_url}
         return OpenAIClient(

@@ -7,7 +7,6 @@ import os
 import shutil
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +27,13 @@ from recommender.data.dataset import DataError
 from recommender.models import ModelError
 from recommender.training import save
 from simulator.audience import (
-    VALIDATION_ROUND,
     choose_audience,
     make_client,
-    make_members,
     make_nulls,
     make_reader,
     make_script,
 )
+from simulator.game import Game
 from simulator.measures.audience import calls, replies
 from simulator.measures.ranking import per_user, summarise
 from simulator.preparation import prepare_data, train_recommender
@@ -47,20 +45,15 @@ from simulator.transcript.directory import RunDirectory, read_json, write_json
 from simulator.transcript.journal import CallJournal, JournalError
 from simulator.transcript.manifest import environment, text_hash
 from simulator.transcript.turns import TranscriptError, write_turns
-from simulator.world import Rules, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from agents.llm import ChatClient, Record, Request
-    from agents.user import Script
+    from agents.llm import ChatClient
     from simulator.audience import Audience
     from simulator.preparation import Prepared
     from simulator.proposing import Proposer
     from simulator.refinement import Refinement
     from simulator.report.progress import Stages
     from simulator.scenario import Scenario
-    from simulator.transcript.turns import Turn
 
 __all__ = ["MISTAKES", "Outcome", "ReplayMiss", "run"]
 
@@ -145,7 +138,7 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
             "replay_of": str(replay) if replay else None,
         }
         write_json(directory.manifest, manifest)
-        game = _Game(scenario, prepared, audience, script, proposer, gateway, nulls, client, stages)
+        game = Game(scenario, prepared, audience, script, proposer, gateway, nulls, client, stages)
         chosen = None
         if refinement is None:
             rehearsal = game.play("validation", Replace())
@@ -210,9 +203,7 @@ def _train(
     scenario: Scenario, prepared: Prepared, audience: Audience, directory: RunDirectory, stages: Stages
 ) -> Proposer:
     with stages.stage("training") as advance:
-        model, log = train_recommender(
-            scenario, prepared, lambda step, steps, note: advance(step, steps, note)
-        )
+        model, log = train_recommender(scenario, prepared, advance)
     save(model, directory.weights)
     write_json(directory.training, log)
     return RecommenderProposer(
@@ -227,62 +218,3 @@ def _live(scenario: Scenario, client: ChatClient, journal: CallJournal) -> Gatew
         cache = ResponseCache(Path(folder) if folder else user_cache_path("screentest") / "responses")
     retry = RetryPolicy(tries=scenario.users.attempts)
     return Gateway(client, journal, cache, concurrency=scenario.users.concurrency, retry=retry)
-
-
-class _Game:
-    """The turns and calls of a run as its phases are played."""
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        prepared: Prepared,
-        audience: Audience,
-        script: Script,
-        proposer: Proposer,
-        gateway: Gateway,
-        nulls: Mapping[str, EmbeddedClient],
-        client: str,
-        stages: Stages,
-    ) -> None:
-        self.turns: list[Turn] = []
-        self.records: list[Record] = []
-        self._scenario, self._prepared, self._audience = scenario, prepared, audience
-        self._script, self._proposer, self._gateway = script, proposer, gateway
-        self._nulls, self._client, self._stages = nulls, client, stages
-        items = prepared.split.dataset.items
-        self._titles = dict(zip(items["item_id"], items["title"], strict=True))
-
-    def play(self, phase: str, refinement: Refinement) -> list[Turn]:
-        """Play a phase to its end; its turns."""
-        scenario = self._scenario
-        rehearsal = phase == "validation"
-        with self._stages.stage(f"audience, {phase}") as advance:
-            world = World(
-                members=make_members(scenario, self._prepared, self._audience, phase),
-                phase=phase,
-                titles=self._titles,
-                script=self._script,
-                proposer=self._proposer,
-                ask=partial(self._ask, advance=advance),
-                nulls=self._nulls,
-                rules=Rules(scenario.n, refinement, scenario.refinement.repair, scenario.seed),
-                labels=(self._prepared.split.dataset.label, self._client),
-                first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
-            )
-            for _ in range(1 if rehearsal else scenario.rounds):
-                world.step()
-        self.turns.extend(world.turns)
-        return world.turns
-
-    def _ask(self, requests: Sequence[Request], advance: Callable[[int, int, str], None]) -> list[Record]:
-        done = failed = 0
-
-        def count(record: Record) -> None:
-            nonlocal done, failed
-            done += 1
-            failed += record.completion is None
-            advance(done, len(requests), f"{failed} failed" if failed else "")
-
-        records = self._gateway.ask(requests, count)
-        self.records.extend(records)
-        return records

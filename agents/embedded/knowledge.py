@@ -26,6 +26,8 @@ MOST_ITEMS = 20_000
 """Beyond it the dense item x item table passes 1.6 GB."""
 _HALF_LIVES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Tried at calibration: places in the history over which an item's say halves."""
+_WINDOW = 10
+"""Places between two items of one user up to which they count as rated together."""
 _SHRINKAGE = 20.0
 """Co-raters added to a pair's support, so that chance meetings of rare items count little."""
 _DAMPING = 20.0
@@ -146,9 +148,12 @@ class ItemKnowledge:
         chosen = users[ratings.user]
         user, item, rating = ratings.user[chosen], ratings.item[chosen], ratings.rating[chosen]
         shape = (len(users), len(self.titles))
-        table = sparse.csr_matrix((np.ones(len(user)), (user, item)), shape=shape)
-        together = np.asarray((table.T @ table).todense(), dtype=np.float64)
-        count = together.diagonal().copy()
+        count = np.bincount(item, minlength=shape[1]).astype(np.float64)
+        together = np.zeros((shape[1], shape[1]))
+        for lag in range(1, _WINDOW + 1):
+            same = user[lag:] == user[:-lag]
+            np.add.at(together, (item[:-lag][same], item[lag:][same]), 1.0)
+        together += together.T
         self._count = count
         np.fill_diagonal(together, 0)
         norm = np.sqrt(np.maximum(np.outer(count, count), 1))
@@ -195,7 +200,9 @@ class ItemKnowledge:
     ) -> tuple[float, NDArray[np.float64], float]:
         """Half-life, weights >= 0 and intercept, from each user's newest items against unseen ones of like popularity."""
         start = np.searchsorted(ratings.user, np.arange(len(self._traits) + 1))
-        share = self._count / self._count.sum()
+        # Popularity among these users, not in the tables: counts that chance raised there raise co-rating as well.
+        count = np.bincount(ratings.item[np.isin(ratings.user, users)], minlength=len(self.titles))
+        share = count / count.sum()
         cases = []
         for user in users[:_CALIBRATION_USERS]:
             own = slice(start[user], start[user + 1])

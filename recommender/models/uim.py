@@ -48,8 +48,12 @@ class UiM(Recommender):
 
     def __init__(self, config: UiMConfig, inputs: Inputs) -> None:
         super().__init__()
-        if config.interests < 1 or config.history < 1:
-            raise ModelError("recommender.params: UiM needs interests >= 1 and history >= 1")
+        if min(config.interests, config.history, config.dim, config.profile_dim) < 1:
+            raise ModelError(
+                "recommender.params: UiM needs interests, history, dim and profile_dim of at least 1"
+            )
+        if not config.temperature > 0:
+            raise ModelError("recommender.params: UiM needs temperature > 0")
         self.config = config
         self.history_length = config.history
         d, k = config.dim, config.interests
@@ -69,7 +73,7 @@ class UiM(Recommender):
         self.place = nn.Parameter(torch.zeros(config.history, d)) if config.position else None
         self.fields = nn.ModuleList()
         width = 0
-        if config.profile:
+        if config.profile and inputs.profile_sizes:
             self.fields.extend(nn.Embedding(size, config.profile_dim) for size in inputs.profile_sizes)
             width = len(self.fields) * config.profile_dim
             self.gate_item = nn.Linear(d, d, bias=False)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_QUIET_SECONDS = 10.0
+"""Between two lines of progress where there is no terminal to draw a bar on."""
+
+
 class Stages:
     """Seconds of every stage, told as they pass."""
 
@@ -33,7 +37,7 @@ class Stages:
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[int, int, str], None]]:
         """Time a stage. The value is a callback (done, planned, note) that moves its bar."""
-        began = time.perf_counter()
+        began = told = time.perf_counter()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -49,8 +53,12 @@ class Stages:
         ) as bars:
             task = bars.add_task(name, total=None, note="")
 
-            def advance(done: int, planned: int, note: str = "") -> None:
+            def advance(done: int, planned: int, note: str) -> None:
+                nonlocal told
                 bars.update(task, completed=done, total=planned, note=note)
+                if not self.console.is_terminal and time.perf_counter() - told > _QUIET_SECONDS:
+                    told = time.perf_counter()
+                    self.console.print(f"  {done} of {planned}{', ' + note if note else ''}", highlight=False)
 
             yield advance
         seconds = time.perf_counter() - began

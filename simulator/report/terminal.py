@@ -111,9 +111,12 @@ def _short(share: float) -> str:
 
 def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
     statuses = list(dict.fromkeys(status for entry in replies.values() for status in entry["statuses"]))
-    counts = ("missing", "duplicate", "unknown", "ambiguous")
     # A column in which nothing happened is left out; summary.json has them all.
-    counts = tuple(count for count in counts if any(entry[count] for entry in replies.values()))
+    counts = [
+        count
+        for count in ("missing", "duplicate", "unknown", "ambiguous")
+        if any(entry[count] for entry in replies.values())
+    ]
     table = Table(
         title="replies",
         title_justify="left",

@@ -1,0 +1,43 @@
+"""Every model that is registered keeps the contract, in every variant that takes another path."""
+
+from typing import ClassVar
+
+from recommender.models import REGISTRY
+from recommender.testing import RecommenderConformance, TrainableConformance
+
+UIM = {"dim": 16, "profile_dim": 4, "history": 6}
+
+
+class TestPopularity(RecommenderConformance):
+    model_name = "popularity"
+
+
+class TestBPRMF(TrainableConformance):
+    model_name = "bprmf"
+    params: ClassVar = {"dim": 16}
+
+
+class TestUiM(TrainableConformance):
+    model_name = "uim"
+    params: ClassVar = UIM
+
+
+class TestUiMWithoutProfile(TrainableConformance):
+    model_name = "uim"
+    params: ClassVar = UIM | {"profile": False}
+
+
+class TestUiMOfOneInterest(TrainableConformance):
+    model_name = "uim"
+    params: ClassVar = UIM | {"interests": 1}
+
+
+class TestUiMWithoutTextAndPlaces(TrainableConformance):
+    model_name = "uim"
+    params: ClassVar = UIM | {"text": False, "position": False}
+
+
+def test_every_registered_model_is_among_them():
+    suites = [each for each in globals().values() if isinstance(each, type)]
+    covered = {each.model_name for each in suites if hasattr(each, "model_name")}
+    assert covered == set(REGISTRY)
