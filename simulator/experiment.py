@@ -36,7 +36,7 @@ from simulator.audience import (
 from simulator.game import Game
 from simulator.measures.audience import calls, replies
 from simulator.measures.ranking import per_user, summarise
-from simulator.preparation import prepare_data, train_recommender
+from simulator.preparation import check_recommender, prepare_data, train_recommender
 from simulator.proposing import RecommenderProposer, RecordedProposer
 from simulator.refinement import Fuse, RefinementError, Replace, choose_weight
 from simulator.report.progress import peak_mib
@@ -90,6 +90,7 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
     A replay trains nothing, constructs no client and opens no socket: slates come from the recorded proposals, answers from
     the journal, and a call that is not there raises ReplayMiss.
     """
+    check_recommender(scenario)
     script = make_script(scenario)
     refinement = _policy(scenario)
     source = RunDirectory.open(replay) if replay else None

@@ -17,7 +17,7 @@ from recommender.data.splitting import prepare
 from recommender.evaluation import evaluate
 from recommender.features.profile import ProfileLabels
 from recommender.features.text import text_features
-from recommender.models import Inputs, build
+from recommender.models import Inputs, build, configure, model_class
 from recommender.training import TrainingConfig, pick_device, train
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ def prepare_data(scenario: Scenario) -> Prepared:
             f"{dataset.name}: histories are too short for a validation and a test part; raise data.core"
         )
     return Prepared(split, ProfileLabels(split.dataset, split.train), _fingerprint(split))
+
+
+def check_recommender(scenario: Scenario) -> None:
+    """ModelError if the scenario's model, one of its options or its device does not exist; before anything is read."""
+    chosen = scenario.recommender
+    configure(model_class(chosen.model).Config, chosen.params, chosen.model)
+    pick_device(chosen.device)
 
 
 def train_recommender(

@@ -13,7 +13,17 @@ from recommender.models.uim import UiM
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["REGISTRY", "Batch", "Inputs", "ModelError", "Recommender", "build", "model_class", "scores"]
+__all__ = [
+    "REGISTRY",
+    "Batch",
+    "Inputs",
+    "ModelError",
+    "Recommender",
+    "build",
+    "configure",
+    "model_class",
+    "scores",
+]
 
 REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM}
 

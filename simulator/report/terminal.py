@@ -79,7 +79,7 @@ def _metrics_table(arm: str, lists: Mapping[str, Any], cutoffs: Sequence[int], d
         title=f"{arm}: {users} users, {data}; mean and 95 % interval over users",
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         pad_edge=False,
         show_edge=False,
     )
@@ -121,7 +121,7 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
         title="replies",
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         pad_edge=False,
         show_edge=False,
     )

@@ -130,8 +130,9 @@ class Users(_Section):
     """Model name as the endpoint knows it; needed by openai."""
     base_url: str | None = None
     """Address of a compatible endpoint, such as http://127.0.0.1:8000/v1; null is the vendor's own."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """Name of the environment variable that holds the key; the key itself never stands in a scenario."""
+    api_key_env: str | None = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key (the key itself never stands in a scenario); null for a server
+    that asks for none."""
     params: dict[str, JsonValue] = Field(default_factory=dict)
     """Sampling parameters, sent as they are: temperature, max_tokens, seed ..."""
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
@@ -173,8 +174,8 @@ class Users(_Section):
 
     @field_validator("api_key_env")
     @classmethod
-    def _variable(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+    def _variable(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
             raise ValueError(
                 "should be the name of an environment variable, such as OPENAI_API_KEY, not a key"
             )
