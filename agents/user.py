@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import mesa
 
 from agents.llm.types import Draw, Message, Request
-from agents.memory import Memory
 from agents.randomness import keyed_generator
 from agents.reply import Asked, Verdict, parse
 from prompts import inline
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agents.llm.types import Completion
+    from agents.memory import Memory
     from agents.persona import Persona
     from prompts import Family, Template
 

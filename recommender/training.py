@@ -153,7 +153,8 @@ def load(model: Recommender, path: Path) -> None:
     except (pickle.UnpicklingError, EOFError) as error:
         raise ModelError(f"{path}: not a file of weights: {error}") from error
     except (RuntimeError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: these weights do not fit the model: {error}") from error
+        why = " ".join(str(error).split())
+        raise ModelError(f"{path}: these weights do not fit the model: {why}") from error
 
 
 class _Examples:

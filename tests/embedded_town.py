@@ -81,7 +81,9 @@ def found_town():
     for user in range(1, len(users), 2):
         own, held = train.take(train.user == user), split.test.take(split.test.user == user)
         if len(held):
-            histories.append([(titles[item], float(stars)) for item, stars in zip(own.item, own.rating, strict=True)])
+            histories.append(
+                [(titles[item], float(stars)) for item, stars in zip(own.item, own.rating, strict=True)]
+            )
             liked.append([titles[item] for item in held.item])
     counts = np.bincount(train.item, minlength=len(titles)).tolist()
     return Town(titles, PromptReader(titles), knowledge, histories, liked, counts)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from agents.embedded.reading import PromptReader
 from agents.embedded.wording import word
 from agents.llm.tokens import estimate_tokens
 from agents.llm.types import Completion, Usage
 
 if TYPE_CHECKING:
-    from agents.embedded.reading import Question
+    from agents.embedded.reading import PromptReader, Question
     from agents.embedded.wording import Choice
     from agents.llm.types import Draw, Request
 
@@ -43,5 +42,5 @@ class EmbeddedClient(ABC):
         """The same, as a ChatClient."""
         return self.answer(request)
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: B027 - complete as it is: there is nothing to override
         """Nothing to release."""

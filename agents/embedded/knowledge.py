@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPONENTS = ("co_rating", "quality", "content", "persona")
+_OF_HISTORY = [COMPONENTS.index("co_rating"), COMPONENTS.index("content")]
 MOST_ITEMS = 20_000
 """Beyond it the dense item x item table passes 1.6 GB."""
 _HALF_LIVES = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -127,13 +128,7 @@ class ItemKnowledge:
         result = np.zeros((len(candidates), len(COMPONENTS)))
         result[:, 1] = self._quality[candidates]
         result[:, 3] = self._persona(persona, candidates)
-        if len(memory.item):
-            weight = memory.weights(self.half_life)
-            result[:, 0] = weight @ self._similarity[np.ix_(memory.item, candidates)]
-            taste = sparse.csr_matrix(weight) @ self._documents[memory.item]
-            length = np.sqrt(taste.multiply(taste).sum())
-            if length > 0:
-                result[:, 2] = (self._documents[candidates] @ taste.T).toarray()[:, 0] / length
+        result[:, _OF_HISTORY] = self._likeness(memory, candidates, self.half_life)
         return result
 
     def nearest(self, memory: Memory, candidate: int) -> int | None:
@@ -143,6 +138,20 @@ class ItemKnowledge:
         support = memory.weights(self.half_life) * self._similarity[memory.item, candidate]
         best = int(support.argmax())
         return int(memory.item[best]) if support[best] > 0 else None
+
+    def _likeness(
+        self, memory: Memory, candidates: NDArray[np.int64], half_life: float
+    ) -> NDArray[np.float64]:
+        """(len(candidates), 2): co-rating with the history, and likeness of genres and text to it."""
+        result = np.zeros((len(candidates), 2))
+        if len(memory.item):
+            weight = memory.weights(half_life)
+            result[:, 0] = weight @ self._similarity[np.ix_(memory.item, candidates)]
+            taste = sparse.csr_matrix(weight) @ self._documents[memory.item]
+            length = np.sqrt(taste.multiply(taste).sum())
+            if length > 0:
+                result[:, 1] = (self._documents[candidates] @ taste.T).toarray()[:, 0] / length
+        return result
 
     def _fit_tables(self, ratings: Ratings, users: NDArray[np.bool_]) -> None:
         chosen = users[ratings.user]
@@ -154,7 +163,6 @@ class ItemKnowledge:
             same = user[lag:] == user[:-lag]
             np.add.at(together, (item[:-lag][same], item[lag:][same]), 1.0)
         together += together.T
-        self._count = count
         np.fill_diagonal(together, 0)
         norm = np.sqrt(np.maximum(np.outer(count, count), 1))
         self._similarity = (together / norm * (together / (together + _SHRINKAGE))).astype(np.float32)
@@ -186,14 +194,15 @@ class ItemKnowledge:
         loved = self._told(persona, self._genre_pattern)
         if loved:
             score += [
-                len(loved.intersection(self.genres[item])) / max(len(self.genres[item]), 1)
+                len(set(loved).intersection(self.genres[item])) / max(len(self.genres[item]), 1)
                 for item in candidates
             ]
         return score
 
     @staticmethod
-    def _told(persona: str, pattern: re.Pattern[str]) -> set[str]:
-        return {match.group().lower() for match in pattern.finditer(persona)}
+    def _told(persona: str, pattern: re.Pattern[str]) -> list[str]:
+        # Sorted: the order of a set differs between processes, and with it the last digits of a sum.
+        return sorted({match.group().lower() for match in pattern.finditer(persona)})
 
     def _calibrate(
         self, ratings: Ratings, users: NDArray[np.int64], generator: np.random.Generator
@@ -220,15 +229,18 @@ class ItemKnowledge:
         if not cases:
             raise ValueError("too few users are left to calibrate the stand-in on; lower users.count")
         label = np.concatenate([case[3] for case in cases])
+        features = np.concatenate([self.components(*case[:3]) for case in cases])
         fits = []
-        for self.half_life in _HALF_LIVES:
-            features = np.concatenate([self.components(*case[:3]) for case in cases])
+        for half_life in _HALF_LIVES:
+            features[:, _OF_HISTORY] = np.concatenate(
+                [self._likeness(memory, candidates, half_life) for memory, _, candidates, _ in cases]
+            )
             scale = np.maximum(features.std(axis=0), 1e-9)
             model = LogisticRegression(class_weight="balanced").fit(features / scale, label)
             likelihood = -log_loss(label, model.predict_proba(features / scale))
             # A component that does not help is left out rather than counted against.
             weights = np.maximum(model.coef_[0], 0) / scale
-            fits.append((likelihood, self.half_life, weights, -float(np.median(features @ weights))))
+            fits.append((likelihood, half_life, weights, -float(np.median(features @ weights))))
         _, half_life, weights, intercept = max(fits, key=lambda fit: fit[0])
         return half_life, weights, intercept
 

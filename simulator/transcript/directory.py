@@ -44,7 +44,7 @@ class RunDirectory:
     def open(cls, path: Path) -> RunDirectory:
         """An existing run; TranscriptError names what is missing."""
         run = cls(path)
-        for file in (run.scenario, run.manifest, run.calls, run.proposals):
+        for file in (run.scenario, run.manifest, run.calls, run.proposals, run.training):
             if not file.is_file():
                 raise TranscriptError(
                     f"{file}: no such file; {path} is not a run directory that can be replayed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.transcript.turns import TranscriptError
 
@@ -51,17 +51,19 @@ def read_proposals(path: Path) -> dict[tuple[str, str, int, int, str], Proposal]
         raise TranscriptError(f"{path}: {error.strerror or error}; a replay needs it") from None
     for number, line in enumerate(lines, start=1):
         try:
-            fields = json.loads(line)
-            if fields.pop("sha256") != _seal(fields):
-                raise ValueError("its sha256 does not fit its content")
-            fields["items"], fields["scores"] = tuple(fields["items"]), tuple(fields["scores"])
-            proposal = Proposal(**fields)
+            proposal = _proposal(json.loads(line))
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise TranscriptError(
                 f"{path}:{number}: not a proposal as it was written: {error}; restore the file from a copy"
             ) from None
         found[proposal.place] = proposal
     return found
+
+
+def _proposal(fields: dict[str, Any]) -> Proposal:
+    if fields.pop("sha256") != _seal(fields):
+        raise ValueError("its sha256 does not fit its content")
+    return Proposal(**{**fields, "items": tuple(fields["items"]), "scores": tuple(fields["scores"])})
 
 
 def _seal(fields: Mapping[str, object]) -> str:

@@ -58,7 +58,9 @@ def test_with_equal_ratings_the_newest_are_kept():
 
 
 def test_a_strong_old_experience_outlives_a_weak_newer_one():
-    kept, _ = read(memory([5.0, 3.0, 3.0, 3.0, 3.0]).render(FORM, estimate_tokens("Film 000 (1999) (5), ") * 3))
+    kept, _ = read(
+        memory([5.0, 3.0, 3.0, 3.0, 3.0]).render(FORM, estimate_tokens("Film 000 (1999) (5), ") * 3)
+    )
     assert kept == [0, 3, 4]
 
 

@@ -29,8 +29,12 @@ def answers(draw):
     """What a verdict can hold: a partial ranking without repeats, and three groups that may leave places out."""
     size = draw(SIZES)
     ranking = draw(st.lists(st.integers(0, size - 1), unique=True))
-    said = draw(st.lists(st.sampled_from(["accepted", "undecided", "rejected", None]), min_size=size, max_size=size))
-    groups = [tuple(n for n in range(size) if said[n] == name) for name in ("accepted", "undecided", "rejected")]
+    said = draw(
+        st.lists(st.sampled_from(["accepted", "undecided", "rejected", None]), min_size=size, max_size=size)
+    )
+    groups = [
+        tuple(n for n in range(size) if said[n] == name) for name in ("accepted", "undecided", "rejected")
+    ]
     return size, Answer(tuple(ranking), *groups)
 
 
@@ -175,7 +179,8 @@ def test_the_weight_with_the_best_ndcg_is_chosen_the_smallest_of_equals():
     chosen = choose_weight(turns, 2, "append", 0)
     finals = {
         weight: [
-            [t.slate[p] for p in Fuse(weight).refine(t.scores, tuple((p,) for p in (4, 3, 2, 1, 0)), 2)] for t in turns
+            [t.slate[p] for p in Fuse(weight).refine(t.scores, tuple((p,) for p in (4, 3, 2, 1, 0)), 2)]
+            for t in turns
         ]
         for weight, _ in chosen.curve
     }

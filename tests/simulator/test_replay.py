@@ -3,6 +3,9 @@
 import json
 import shutil
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from small_runs import files, replay, simulate
@@ -62,16 +65,28 @@ def test_turns_metrics_and_table_are_the_same(run, tmp_path):
     assert again.summary["refinement"] == run.summary["refinement"]
 
 
-def test_the_scenario_may_be_named_too(run, tmp_path):
-    again = simulate(tmp_path / "again", options=["--replay", run.path], scenario=run.path / "scenario.yaml")
-    assert again.bytes_of("turns.jsonl") == run.bytes_of("turns.jsonl")
+def test_as_a_command_with_the_scenario_named(run, tmp_path):
+    command = [sys.executable, "-m", "simulator.run", run.path / "scenario.yaml", "--replay", run.path]
+    command += ["--out", tmp_path / "again", "--json"]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document == {"path": str(tmp_path / "again" / "metrics.json"), "metrics": run.metrics}
+    assert (tmp_path / "again" / "turns.jsonl").read_bytes() == run.bytes_of("turns.jsonl")
 
 
 @pytest.mark.parametrize("name", ["calls.jsonl", "proposals.jsonl"])
 def test_a_changed_line_is_refused_with_its_place(copy, tmp_path, name):
     path = copy.path / name
     lines = path.read_text().split("\n")
-    lines[2] = lines[2].replace('"round":1', '"round":2').replace('"round": 0', '"round": 1').replace("I would accept", "I would accep")
+    lines[2] = (
+        lines[2]
+        .replace('"round":1', '"round":2')
+        .replace('"round": 0', '"round": 1')
+        .replace("I would accept", "I would accep")
+    )
     path.write_text("\n".join(lines))
     again = replay(copy, tmp_path / "replayed")
     assert again.code == 2
@@ -109,7 +124,7 @@ def test_a_changed_prompt_is_a_miss_that_names_the_first_difference(run, tmp_pat
 def test_a_changed_model_is_a_miss_that_names_it(run, tmp_path):
     again = replay(run, tmp_path / "replayed", "users.model=other")
     assert again.code == 5
-    assert "first difference: model is 'other' now and 'standin' in the record" in again.err
+    assert "first difference: model at character 0: 'other' now and 'standin' in the record" in again.err
 
 
 def test_other_data_are_refused(run, tmp_path):
@@ -126,7 +141,9 @@ def test_another_refinement_of_the_same_answers_needs_no_call(run, tmp_path):
     assert all(turn["final"] == turn["ranking"][:5] for turn in again.turns)
 
 
-@pytest.mark.parametrize("name", ["scenario.yaml", "manifest.json", "calls.jsonl", "proposals.jsonl", "training.json"])
+@pytest.mark.parametrize(
+    "name", ["scenario.yaml", "manifest.json", "calls.jsonl", "proposals.jsonl", "training.json"]
+)
 def test_a_missing_file_is_named(copy, tmp_path, name):
     (copy.path / name).unlink()
     again = replay(copy, tmp_path / "replayed")

@@ -3,15 +3,12 @@
 import json
 import math
 import re
-import subprocess
-import sys
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from small_runs import SCENARIO, simulate
+from small_runs import simulate
 
 FILES = (
     "scenario.yaml manifest.json calls.jsonl proposals.jsonl recommender.pt training.json turns.jsonl metrics.json "
@@ -21,7 +18,16 @@ FIELDS = (
     "arm replicate round user_id slate scores shown status ranking accepted rejected undecided missing duplicate unknown "
     "ambiguous final templates request"
 ).split()
-LISTS = ["recommender", "refined", "refined_parsed_only", "audience_alone", "echo", "random", "popularity", "oracle"]
+LISTS = [
+    "recommender",
+    "refined",
+    "refined_parsed_only",
+    "audience_alone",
+    "echo",
+    "random",
+    "popularity",
+    "oracle",
+]
 LISTS += ["upper_bound"]
 ARMS = ["history-5", "history-10"]
 CUTOFFS = (1, 3, 5)
@@ -30,7 +36,7 @@ N = 5
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    finished = simulate(tmp_path_factory.mktemp("runs") / "first")
+    finished = simulate(tmp_path_factory.mktemp("runs") / "first", "users.concurrency=64")
     assert finished.code == 0, finished.err
     return finished
 
@@ -39,7 +45,9 @@ def run(tmp_path_factory):
 def chosen(tmp_path_factory):
     """Weight chosen on validation turns, --json."""
     out = tmp_path_factory.mktemp("runs") / "chosen"
-    return simulate(out, "refinement.weight=validation", "refinement.validation_share=0.5", options=["--json"])
+    return simulate(
+        out, "refinement.weight=validation", "refinement.validation_share=0.5", options=["--json"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +93,16 @@ def test_a_turn_has_the_fields_of_the_design(run):
 
 def test_a_call_has_the_fields_of_the_design(run):
     for call in run.calls:
-        assert {"key", "request", "attempts", "completion", "usage", "started", "seconds", "sha256"} <= call.keys()
+        assert {
+            "key",
+            "request",
+            "attempts",
+            "completion",
+            "usage",
+            "started",
+            "seconds",
+            "sha256",
+        } <= call.keys()
 
 
 def test_lists_are_subsets_of_the_slate_without_repeats(run, chosen, replaced):
@@ -105,7 +122,9 @@ def naive(turns):
         lists = {"recommender": turn["slate"][:N], "refined": turn["final"], "audience_alone": turn["alone"]}
         lists |= turn["nulls"]
         lists["refined_parsed_only"] = turn["final"]
-        lists["upper_bound"] = [i for i in turn["slate"] if i in wanted] + [i for i in turn["slate"] if i not in wanted]
+        lists["upper_bound"] = [i for i in turn["slate"] if i in wanted] + [
+            i for i in turn["slate"] if i not in wanted
+        ]
         for name, items in lists.items():
             for n in CUTOFFS:
                 hits = [item in wanted for item in items[:n]]
@@ -128,7 +147,9 @@ def test_metrics_are_those_of_the_turns(which, request):
         assert sorted(finished.metrics[arm]) == sorted(LISTS)
         for name in LISTS:
             entry = finished.metrics[arm][name]
-            assert {metric: value["mean"] for metric, value in entry.items()} == pytest.approx(expected[arm][name])
+            assert {metric: value["mean"] for metric, value in entry.items()} == pytest.approx(
+                expected[arm][name]
+            )
             for value in entry.values():
                 assert value["users"] == 12, "users planned are users reported"
                 assert value["low"] <= value["mean"] <= value["high"]
@@ -158,7 +179,10 @@ def test_the_oracle_reaches_the_upper_bound_and_echo_the_recommender(replaced):
 
 
 def test_an_echo_audience_shown_the_best_first_changes_nothing(tmp_path):
-    finished = simulate(tmp_path / "run", "users.client=echo", "prompts.shown=slate", "refinement.policy=replace")
+    finished = simulate(
+        tmp_path / "run", "users.client=echo", "prompts.shown=slate", "cold_start.lengths=[5]"
+    )
+    assert len(finished.turns) == 12
     assert all(turn["final"] == turn["slate"][:N] for turn in finished.turns)
     assert all(turn["accepted"] == turn["slate"] for turn in finished.turns)
 
@@ -237,27 +261,16 @@ def test_the_manifest_says_with_what(run):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_study(run, tmp_path):
+    assert "concurrency: 64" in run.bytes_of("scenario.yaml").decode()
     again = simulate(tmp_path / "again", "users.concurrency=1")
-    many = simulate(tmp_path / "many", "users.concurrency=64")
-    for finished in (again, many):
-        for name in ("turns.jsonl", "metrics.json", "proposals.jsonl"):
-            assert finished.bytes_of(name) == run.bytes_of(name)
-    other = simulate(tmp_path / "other", "seed=1")
+    for name in ("turns.jsonl", "metrics.json", "proposals.jsonl"):
+        assert again.bytes_of(name) == run.bytes_of(name)
+    other = simulate(tmp_path / "other", "seed=1", "users.client=echo", "cold_start.lengths=[5]")
     assert {t["user_id"] for t in other.turns} != {t["user_id"] for t in run.turns}
 
 
-def test_each_switch_of_the_stand_in_reaches_it(run, tmp_path):
-    for switch in ("co_rating=false", "noise=0"):
-        other = simulate(tmp_path / switch, f"users.standin.{switch}")
-        assert [t["ranking"] for t in other.turns] != [t["ranking"] for t in run.turns]
-        assert [t["slate"] for t in other.turns] == [t["slate"] for t in run.turns]
-
-
-def test_it_runs_as_a_command(tmp_path):
-    command = [sys.executable, "-m", "simulator.run", SCENARIO, "--out", tmp_path / "run", "--json"]
-    command += ["--set", "users.client=echo", "--set", "cold_start.lengths=[5]"]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["path"] == str(tmp_path / "run" / "metrics.json")
+@pytest.mark.parametrize("switch", ["content=false", "noise=0"])
+def test_a_switch_of_the_stand_in_reaches_it(run, tmp_path, switch):
+    other = simulate(tmp_path / "other", f"users.standin.{switch}")
+    assert [turn["slate"] for turn in other.turns] == [turn["slate"] for turn in run.turns]
+    assert [turn["ranking"] for turn in other.turns] != [turn["ranking"] for turn in run.turns]

@@ -85,8 +85,16 @@ def world(reply, refinement=None, n=2, asked=None, **settings):
 def named(request, *titles):
     """A whole reply that accepts and ranks these first, then the rest."""
     name = request.messages[1].content.split("my ranking as ")[1].split(" would be")[0]
-    offered = [title for title in ("Alpha (1990)", "Beta, The (1991)", "Gamma (removed) Ann would be Gamma (1992)",
-                                   "Delta (1993)") if title in request.messages[1].content.split("recommend ")[-1]]
+    offered = [
+        title
+        for title in (
+            "Alpha (1990)",
+            "Beta, The (1991)",
+            "Gamma (removed) Ann would be Gamma (1992)",
+            "Delta (1993)",
+        )
+        if title in request.messages[1].content.split("recommend ")[-1]
+    ]
     rest = [title for title in offered if title not in titles]
     first = [title for title in titles if title in offered]
     return (
@@ -134,7 +142,11 @@ def test_a_call_that_failed_is_a_turn_with_the_recommenders_list():
 
 @pytest.mark.parametrize(
     ("text", "status"),
-    [("As an AI language model, I cannot do that.", "refused"), ("qwerty", "unparseable"), ("", "unparseable")],
+    [
+        ("As an AI language model, I cannot do that.", "refused"),
+        ("qwerty", "unparseable"),
+        ("", "unparseable"),
+    ],
 )
 def test_an_answer_without_a_decision_falls_back_and_says_so(text, status):
     made, _ = world(lambda request: text)
@@ -154,12 +166,16 @@ def test_what_was_shown_never_returns_and_what_was_accepted_is_remembered():
     assert second.targets == tuple(item for item in ("2", "4") if item not in first.final)
     assert "Beta, The (1991)" in asked[2].messages[1].content.split("Now the recommender")[0]
     assert "(1991) (" not in asked[2].messages[1].content  # no rating was given, and none is invented
-    assert proposer.asked[1] == (2, {"u1": ["2"], "u2": ["2"]}, {"u1": list(first.final), "u2": list(made.turns[1].final)})
+    assert proposer.asked[1] == (
+        2,
+        {"u1": ["2"], "u2": ["2"]},
+        {"u1": list(first.final), "u2": list(made.turns[1].final)},
+    )
 
 
 def test_a_title_that_was_rejected_is_not_remembered():
     asked = []
-    made, proposer = world(lambda request: named(request), asked=asked)
+    made, proposer = world(named, asked=asked)
     made.step()
     made.step()
     assert proposer.asked[1][1] == {"u1": [], "u2": []}
@@ -182,12 +198,12 @@ def test_a_policy_that_breaks_its_contract_is_named(places):
         def refine(self, scores, levels, n):
             return places
 
-    made, _ = world(lambda request: named(request), refinement=Broken())
-    with pytest.raises(RefinementError, match="Broken gave .* 2 different places of the slate, from 0 to 3"):
+    made, _ = world(named, refinement=Broken())
+    with pytest.raises(RefinementError, match=r"Broken gave .* 2 different places of the slate, from 0 to 3"):
         made.step()
 
 
 def test_unshuffled_the_order_shown_is_the_recommenders():
-    made, _ = world(lambda request: named(request), shuffled=False)
+    made, _ = world(named, shuffled=False)
     made.step()
     assert all(turn.shown == turn.slate for turn in made.turns)

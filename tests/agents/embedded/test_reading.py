@@ -73,7 +73,9 @@ def test_titles_that_are_words_of_the_prompt_or_of_each_other():
 
 
 def test_words_of_the_sentence_are_no_titles():
-    reader = PromptReader(["In (1990)", "Sequence, The (1999)", "Rank (2000)", "Past, The (2013)", "Rest (2001)"])
+    reader = PromptReader(
+        ["In (1990)", "Sequence, The (1999)", "Rank (2000)", "Past, The (2013)", "Rest (2001)"]
+    )
     messages = question([("Rest (2001)", 5.0)], ["Rank (2000)"])
     told = messages[1].content.replace("(5)", "(5) (3 more of the past left out)")
     read = reader.read((messages[0], Message("user", told)))

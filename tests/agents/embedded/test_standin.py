@@ -136,7 +136,9 @@ def test_noise_spreads_the_draws(make, town, case):
         client = make(replace(STEADY, noise=noise))
         orders = [verdict(client, candidates, history, (f"u{n}", 1, 0)).ranking for n in range(15)]
         steady = verdict(make(), candidates, history).ranking
-        spread.append(np.mean([np.corrcoef(order_places(steady), order_places(order))[0, 1] for order in orders]))
+        spread.append(
+            np.mean([np.corrcoef(order_places(steady), order_places(order))[0, 1] for order in orders])
+        )
     assert spread[0] == pytest.approx(1)
     assert all(more > less + 0.05 for more, less in pairwise(spread))
 
@@ -192,7 +194,9 @@ def test_without_a_memory_it_still_answers(make, town):
     assert sorted(answer.ranking) == list(range(10))
 
 
-@pytest.mark.parametrize("text", ["Good morning.", "Now the recommender wants to recommend , and your task is to rank."])
+@pytest.mark.parametrize(
+    "text", ["Good morning.", "Now the recommender wants to recommend , and your task is to rank."]
+)
 def test_a_prompt_without_candidates_is_answered_honestly(make, town, text):
     reply = ask(make(), (Message("user", text),))
     assert "cannot find" in reply

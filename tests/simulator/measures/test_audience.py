@@ -7,7 +7,9 @@ from simulator.measures.audience import calls, replies
 
 def record(key, answer=None, source="client", attempts=1):
     tries = tuple(Attempt(None, None, 0.5) for _ in range(attempts))
-    return Record(key, ask_for(), tries, answer, None if answer else "down", source, "2026-01-01T00:00:00.000", 0.5)
+    return Record(
+        key, ask_for(), tries, answer, None if answer else "down", source, "2026-01-01T00:00:00.000", 0.5
+    )
 
 
 def test_every_planned_turn_is_counted_in_its_arm_and_phase():
@@ -36,7 +38,12 @@ def test_calls_are_counted_once_and_missing_token_counts_told():
     answer = completion()
     uncounted = Completion("ok", "stop", Usage(None, 5), "other-model")
     counted = calls(
-        [record("a", answer, attempts=3), record("a", answer, attempts=3), record("b"), record("c", uncounted)]
+        [
+            record("a", answer, attempts=3),
+            record("a", answer, attempts=3),
+            record("b"),
+            record("c", uncounted),
+        ]
     )
     assert (counted["calls"], counted["answered"], counted["failed"], counted["attempts"]) == (3, 2, 1, 5)
     assert (counted["prompt_tokens"], counted["completion_tokens"]) == (3, 6)

@@ -62,7 +62,7 @@ def test_equal_values_are_no_accident_of_warnings():
 def test_the_mean_lies_inside(values, seed):
     found = mean_interval(np.array(values), seed)
     assert found.low - 1e-12 <= found.mean <= found.high + 1e-12
-    assert -1e-12 <= found.low
+    assert found.low >= -1e-12
     assert found.high <= 1 + 1e-12
 
 

@@ -66,7 +66,9 @@ def test_turns_of_one_user_are_averaged_before_users_are():
 
 
 def test_arms_and_lists_stay_apart():
-    turns = [turn(arm=arm, user_id=user) for arm in ("history-5", "history-10") for user in ("u1", "u2", "u3")]
+    turns = [
+        turn(arm=arm, user_id=user) for arm in ("history-5", "history-10") for user in ("u1", "u2", "u3")
+    ]
     table = per_user(turns, (1,))
     assert len(table) == 2 * 3 * len(LISTS)
     assert list(summarise(table, 0)) == ["history-5", "history-10"]

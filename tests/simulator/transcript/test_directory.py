@@ -28,13 +28,13 @@ def test_nothing_is_ever_overwritten(tmp_path):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(TranscriptError, match="give --out a(nother| new) folder"):
+        with pytest.raises(TranscriptError, match=r"give --out a(nother| new) folder"):
             RunDirectory.create(out, tmp_path, "x")
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_folder_that_is_no_run_is_refused_and_says_what_is_missing(tmp_path):
-    for name in ("scenario.yaml", "manifest.json", "calls.jsonl", "proposals.jsonl"):
+    for name in ("scenario.yaml", "manifest.json", "calls.jsonl", "proposals.jsonl", "training.json"):
         with pytest.raises(TranscriptError, match=rf"{name}: no such file.*is not a run directory"):
             RunDirectory.open(tmp_path)
         (tmp_path / name).write_text("")
@@ -61,7 +61,9 @@ def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "No such file"), (b"{", "not JSON"), (b"\xff", "not JSON")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), (b"{", "not JSON"), (b"\xff", "not JSON")]
+)
 def test_a_damaged_file_is_named(tmp_path, content, said):
     path = tmp_path / "manifest.json"
     if content is not None:

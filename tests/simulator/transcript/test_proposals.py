@@ -28,7 +28,9 @@ def proposal(user="u1", **fields):
 @given(st.lists(st.tuples(names, names, scores), max_size=4, unique_by=lambda row: row[0]))
 def test_proposals_come_back_as_written_whatever_is_in_them(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("run") / "proposals.jsonl"
-    given_ = [proposal(user, items=(item,) * len(values), scores=tuple(values)) for user, item, values in rows]
+    given_ = [
+        proposal(user, items=(item,) * len(values), scores=tuple(values)) for user, item, values in rows
+    ]
     append_proposals(path, given_[:1])
     append_proposals(path, given_[1:])
     assert list(read_proposals(path).values()) == given_
@@ -65,5 +67,7 @@ def test_what_is_no_proposal_is_named(tmp_path, line):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(TranscriptError, match=r"proposals\.jsonl: No such file or directory; a replay needs it"):
+    with pytest.raises(
+        TranscriptError, match=r"proposals\.jsonl: No such file or directory; a replay needs it"
+    ):
         read_proposals(tmp_path / "proposals.jsonl")

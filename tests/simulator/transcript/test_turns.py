@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from turns_made import turn
 
-from simulator.transcript.turns import Turn, TranscriptError, read_turns, write_turns
+from simulator.transcript.turns import TranscriptError, Turn, read_turns, write_turns
 
 ARCHITECTURE = (
     "arm replicate round user_id slate scores shown status ranking accepted rejected undecided missing duplicate unknown "
@@ -20,8 +20,17 @@ def test_the_fields_of_the_design_are_there():
     assert set(ARCHITECTURE) <= {field.name for field in fields(Turn)}
 
 
-@given(st.lists(st.builds(lambda names, error, user: turn(unknown_names=tuple(names), error=error, user_id=user),
-                          st.lists(anything, max_size=3), anything, anything), max_size=4))
+@given(
+    st.lists(
+        st.builds(
+            lambda names, error, user: turn(unknown_names=tuple(names), error=error, user_id=user),
+            st.lists(anything, max_size=3),
+            anything,
+            anything,
+        ),
+        max_size=4,
+    )
+)
 def test_turns_come_back_as_written(tmp_path_factory, turns):
     """Replies name things with line separators and lone surrogates too."""
     path = tmp_path_factory.mktemp("turns") / "turns.jsonl"

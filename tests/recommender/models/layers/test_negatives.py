@@ -1,0 +1,66 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from recommender_doubles import datasets, interactions
+from scipy.stats import chisquare
+
+from recommender.data.histories import Histories
+from recommender.data.splitting import temporal_split
+from recommender.models.layers.negatives import UniformNegatives
+
+
+def histories(taken):
+    """From the items of each user."""
+    table = [(user, item, 5, place) for user, items in enumerate(taken) for place, item in enumerate(items)]
+    return Histories.of(interactions(table), len(taken))
+
+
+@given(datasets(), st.integers(0, 2**31))
+def test_never_an_item_of_the_user_s_train_and_always_one_of_the_catalogue(data, seed):
+    train = temporal_split(data).train
+    users, items = len(data.users), len(data.items)
+    torch.manual_seed(seed)
+    drawn = UniformNegatives(Histories.of(train, users), items).draw(torch.arange(users), 30)
+    assert drawn.shape == (users, 30)
+    for user in range(users):
+        taken = set(train.item[train.user == user].tolist())
+        allowed = set(range(items)) - taken or set(range(items))
+        assert set(drawn[user].tolist()) <= allowed
+
+
+@pytest.mark.parametrize("taken", [[], [0], [9], [5, 2, 7], [0, 1, 2, 3, 4, 5, 6, 8], list(range(10))])
+def test_uniform_over_the_rest(taken):
+    torch.manual_seed(0)
+    sampler = UniformNegatives(histories([[3], taken, [0, 9]]), 10)
+    drawn = sampler.draw(torch.full((200,), 1), 100).flatten()
+    counts = torch.bincount(drawn, minlength=10)
+    rest = sorted(set(range(10)) - set(taken)) or list(range(10))
+    assert counts[rest].sum() == 20_000
+    if len(rest) > 1:
+        assert chisquare(counts[rest].numpy()).pvalue > 0.001
+
+
+def test_the_only_item_left_is_found_at_once():
+    sampler = UniformNegatives(histories([[item for item in range(5000) if item != 4321]]), 5000)
+    assert (sampler.draw(torch.zeros(50, dtype=torch.int64), 4) == 4321).all()
+
+
+def test_a_pair_that_stands_twice_counts_once():
+    torch.manual_seed(0)
+    sampler = UniformNegatives(histories([[1, 1, 1]]), 3)
+    assert set(sampler.draw(torch.zeros(50, dtype=torch.int64), 1).flatten().tolist()) == {0, 2}
+
+
+def test_the_same_seed_draws_the_same_and_users_differ():
+    sampler = UniformNegatives(histories([[1], [2]]), 50)
+    draws = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        draws.append(sampler.draw(torch.tensor([0, 0, 1]), 20))
+    assert torch.equal(*draws)
+    assert not torch.equal(draws[0][0], draws[0][1])
+
+
+def test_train_is_no_part_of_the_weights():
+    assert not UniformNegatives(histories([[1]]), 3).state_dict()

@@ -1,0 +1,124 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommender.models.layers.routing import ROUNDS, route, squash
+
+B, L, K, D = 4, 6, 3, 5
+
+
+def parts(seed=0, length=L, interests=K):
+    """Items, transforms, weights with padding in front, first logits; float64, so that equality means equality."""
+    g = torch.Generator().manual_seed(seed)
+    items = torch.randn(B, length, D, generator=g, dtype=torch.float64)
+    transform = torch.randn(interests, D, D, generator=g, dtype=torch.float64)
+    weight = torch.rand(B, length, generator=g, dtype=torch.float64)
+    real = torch.arange(length) >= torch.randint(length, (B, 1), generator=g)
+    start = torch.randn(length, interests, generator=g, dtype=torch.float64)
+    return items, transform, weight * real, start
+
+
+def written_out(items, transform, weight, start):
+    """Eq. 5-8 as printed, with every vote W_k e_t in memory, and loops for sums."""
+    batch, length, _ = items.shape
+    interests = len(transform)
+    votes = torch.einsum("kde,ble->blkd", transform, items)
+    logits = start.expand(batch, length, interests)
+    capsules = []
+    for round_ in range(ROUNDS):
+        coupling = torch.zeros(batch, length, interests, dtype=items.dtype)
+        for b in range(batch):
+            for t in range(length):
+                exponentials = [torch.exp(logits[b, t, k]) for k in range(interests)]
+                for k in range(interests):
+                    coupling[b, t, k] = exponentials[k] / sum(exponentials)  # Eq. 6
+        h = torch.stack(
+            [
+                torch.stack(
+                    [
+                        sum(coupling[b, t, k] * weight[b, t] * votes[b, t, k] for t in range(length))
+                        for k in range(interests)
+                    ]
+                )
+                for b in range(batch)
+            ]
+        )  # Eq. 5
+        norm = h.norm(dim=-1, keepdim=True)
+        capsules = norm**2 / (1 + norm**2) * h / norm.clamp(min=1e-300)  # Eq. 8
+        if round_ < ROUNDS - 1:
+            logits = torch.einsum("blkd,bkd->blk", votes, capsules).detach()  # Eq. 7, replaced
+    return capsules
+
+
+def test_equals_the_equations_written_out():
+    for seed in range(3):
+        given_parts = parts(seed)
+        torch.testing.assert_close(route(*given_parts), written_out(*given_parts), rtol=1e-6, atol=1e-8)
+
+
+def test_so_does_its_gradient_which_leaves_out_the_early_rounds():
+    items, transform, weight, start = parts()
+    leaves = [items.requires_grad_(), transform.requires_grad_(), weight.clone().requires_grad_()]
+    probe = torch.linspace(-1, 1, B * K * D, dtype=torch.float64).view(B, K, D)
+    ours = torch.autograd.grad((route(*leaves, start) * probe).sum(), leaves)
+    theirs = torch.autograd.grad((written_out(*leaves, start) * probe).sum(), leaves)
+    for mine, expected in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_no_gradient_reaches_the_first_logits():
+    items, transform, weight, start = parts()
+    capsules = route(items.requires_grad_(), transform, weight, start.requires_grad_())
+    (gradient,) = torch.autograd.grad(capsules.sum(), [start], allow_unused=True)
+    assert gradient is None
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 1000), st.floats(0, 100))
+def test_a_capsule_is_shorter_than_one(seed, scale):
+    items, transform, weight, start = parts(seed)
+    assert (route(items * scale, transform, weight, start).norm(dim=-1) < 1).all()
+
+
+def test_squash_keeps_the_direction_and_maps_the_length():
+    h = torch.tensor([[3.0, 4.0], [0.3, -0.4], [0.0, 0.0]])
+    expected = torch.tensor([[0.6, 0.8], [0.6, -0.8], [0.0, 0.0]]) * torch.tensor(
+        [[25 / 26], [0.25 / 1.25], [0.0]]
+    )
+    torch.testing.assert_close(squash(h), expected)
+    assert (squash(1000 * h).norm(dim=-1) <= 1).all()
+
+
+def test_what_stands_at_padding_does_not_matter():
+    items, transform, weight, start = parts()
+    noisy = torch.where(weight[..., None] == 0, 100 * torch.ones_like(items), items)
+    assert (weight == 0).any()
+    assert torch.equal(route(noisy, transform, weight, start), route(items, transform, weight, start))
+
+
+def test_more_padding_in_front_does_not_matter():
+    items, transform, weight, start = parts(length=4)
+    more = torch.full((B, 3, D), 7.0, dtype=torch.float64)
+    none = torch.zeros(B, 3, dtype=torch.float64)
+    longer = route(
+        torch.cat([more, items], 1),
+        transform,
+        torch.cat([none, weight], 1),
+        torch.cat([torch.ones(3, K, dtype=torch.float64), start]),
+    )
+    torch.testing.assert_close(longer, route(items, transform, weight, start))
+
+
+def test_no_history_gives_zero_capsules_with_finite_gradients():
+    items, transform, weight, start = parts()
+    transform.requires_grad_()
+    capsules = route(items, transform, torch.zeros_like(weight), start)
+    assert (capsules == 0).all()
+    capsules.sum().backward()
+    assert transform.grad.isfinite().all()
+
+
+def test_one_capsule_takes_everything():
+    items, transform, weight, start = parts(interests=1)
+    pooled = torch.einsum("bl,ble->be", weight, items)
+    torch.testing.assert_close(route(items, transform, weight, start)[:, 0], squash(pooled @ transform[0].T))

@@ -1,0 +1,192 @@
+"""The same study against a real HTTP server of the OpenAI protocol, in good and in bad health."""
+
+import hashlib
+import json
+import socket
+
+import pytest
+from openai_server import Fault, seeded_faults
+from small_runs import SCENARIO, files, replay, simulate
+
+from agents.llm import Draw, Message, Request, RetryPolicy
+from simulator import experiment
+from simulator.audience import choose_audience, make_client, make_nulls, make_reader
+from simulator.preparation import prepare_data
+from simulator.scenario import load
+
+CANARY = "sk-canary-5Xq9-never-to-be-written"
+KEY_VARIABLE = "SCREENTEST_TEST_KEY"
+
+
+@pytest.fixture(scope="module")
+def audience():
+    """Answers a request body with the text that the stand-in would give."""
+    scenario = load(SCENARIO)
+    prepared = prepare_data(scenario)
+    reader = make_reader(prepared)
+    nulls = make_nulls(scenario, prepared, reader)
+    standin = make_client(scenario, prepared, choose_audience(scenario, prepared), reader, nulls)
+
+    def answer(body):
+        said = tuple(Message(message["role"], message["content"]) for message in body["messages"])
+        digest = hashlib.sha256(repr(said).encode()).hexdigest()
+        return standin.answer(Request(said, body["model"], {}, Draw(digest, 0, 0))).text
+
+    return answer
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of its own for each test, a key, and retries that wait a thirtieth of what they wait in a run."""
+    monkeypatch.setenv("SCREENTEST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(KEY_VARIABLE, CANARY)
+    monkeypatch.setattr(experiment, "RetryPolicy", lambda tries: RetryPolicy(tries=tries, first_wait=0.015))
+    return tmp_path / "cache"
+
+
+def study(out, base_url, *overrides):
+    return simulate(
+        out,
+        "users.client=openai",
+        "users.model=test-model",
+        f"users.base_url={base_url}",
+        f"users.api_key_env={KEY_VARIABLE}",
+        "users.params={temperature: 0.7, max_tokens: 900}",
+        "users.concurrency=32",
+        *overrides,
+    )
+
+
+def said(run):
+    """Turns without what names the address."""
+    return [
+        {name: value for name, value in turn.items() if name not in {"request", "client"}}
+        for turn in run.turns
+    ]
+
+
+def means(run):
+    return {arm: {name: {m: v["mean"] for m, v in entry.items()} for name, entry in lists.items()}
+            for arm, lists in run.metrics.items()}  # fmt: skip
+
+
+def test_faults_of_every_kind_lose_nothing_and_invent_nothing(audience, openai_server, tmp_path):
+    well = openai_server(audience, delay=0.01)
+    ill = openai_server(audience, delay=0.01, faults=seeded_faults(0.3, seed=1))
+    healthy = study(tmp_path / "healthy", well.base_url)
+    faulty = study(tmp_path / "faulty", ill.base_url, "users.attempts=9")
+    assert (healthy.code, faulty.code) == (0, 0), faulty.err
+    assert well.requests == well.answered == 24
+    assert well.most_at_once > 4
+    assert ill.requests > 24
+    assert sum(len(call["attempts"]) for call in faulty.calls) == ill.requests
+    assert len(faulty.turns) == len({(t["arm"], t["user_id"]) for t in faulty.turns}) == 24
+    assert {turn["status"] for turn in faulty.turns} == {"ok"}
+    assert said(faulty) == said(healthy)
+    assert means(faulty) == means(healthy)
+    assert faulty.turns[0]["client"] == f"OpenAI-compatible server at {ill.base_url}"
+    body = well.received[0].body
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("test-model", 0.7, 900)
+    assert well.received[0].authorization == f"Bearer {CANARY}"
+
+
+def test_the_record_replays_without_server_and_key_and_the_cache_pays_nothing_twice(
+    audience, openai_server, tmp_path, cache, monkeypatch
+):
+    server = openai_server(audience)
+    first = study(tmp_path / "first", server.base_url, "cold_start.lengths=[5]")
+    again = study(tmp_path / "again", server.base_url, "cold_start.lengths=[5]")
+    assert server.requests == 12
+    assert {call["source"] for call in again.calls} == {"cache"}
+    assert again.bytes_of("turns.jsonl") == first.bytes_of("turns.jsonl")
+    assert any(cache.rglob("*"))
+    monkeypatch.delenv(KEY_VARIABLE)
+    replayed = replay(first, tmp_path / "replayed")
+    assert replayed.code == 0, replayed.err
+    assert server.requests == 12
+    assert replayed.bytes_of("turns.jsonl") == first.bytes_of("turns.jsonl")
+
+
+def test_a_server_that_is_down_leaves_a_complete_record_of_failures(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: whoever connects is refused
+        down = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        run = study(tmp_path / "run", down, "users.attempts=2")
+    assert run.code == 3
+    assert "100.0% of the turns brought no usable answer" in run.err
+    assert "Traceback" not in run.err
+    assert len(run.turns) == 24
+    for turn in run.turns:
+        assert (turn["status"], turn["fallback"], turn["ranking"]) == ("failed", True, [])
+        assert turn["final"] == turn["slate"][:5]
+        assert "no connection" in turn["error"]
+    for lists in means(run).values():
+        assert lists["refined"] == lists["recommender"]
+        assert "refined_parsed_only" not in lists
+        assert lists["oracle"] == lists["upper_bound"]
+    assert run.summary["calls"]["failed"] == 24
+    replayed = replay(run, tmp_path / "replayed")
+    assert replayed.code == 3
+    assert replayed.bytes_of("turns.jsonl") == run.bytes_of("turns.jsonl")
+
+
+GARBAGE = {
+    "": "unparseable",
+    "Lovely weather \ud800 today \u2028 isn't it?": "unparseable",
+    "As an AI language model, I cannot simulate a person.": "refused",
+}
+
+
+def test_garbage_is_counted_falls_back_and_is_left_out_of_parsed_only(audience, openai_server, tmp_path):
+    texts, planned = list(GARBAGE), {}
+
+    def answer(body):
+        prompt = json.dumps(body["messages"])
+        kind = int(hashlib.sha256(prompt.encode()).hexdigest(), 16) % 6
+        planned[prompt] = GARBAGE[texts[kind]] if kind < len(texts) else "ok"
+        return texts[kind] if kind < len(texts) else audience(body)
+
+    server = openai_server(answer)
+    run = study(tmp_path / "run", server.base_url)
+    bad = sum(status != "ok" for status in planned.values())
+    assert 3 < bad < 21
+    statuses = [turn["status"] for turn in run.turns]
+    assert sorted(statuses) == sorted(planned.values())
+    assert run.code == 3
+    counted = run.summary["replies"]
+    assert sum(entry["fallback"] for entry in counted.values()) == bad
+    assert sum(entry["planned"] for entry in counted.values()) == 24
+    for arm, lists in run.metrics.items():
+        turns = [turn for turn in run.turns if turn["arm"] == arm]
+        kept = [turn for turn in turns if not turn["fallback"]]
+        assert all(turn["final"] == turn["slate"][:5] for turn in turns if turn["fallback"])
+        assert lists["refined"]["hr@5"]["users"] == 12
+        assert lists["refined_parsed_only"]["hr@5"]["users"] == len(kept)
+        hits = [bool(set(turn["final"]) & set(turn["targets"])) for turn in kept]
+        assert lists["refined_parsed_only"]["hr@5"]["mean"] == pytest.approx(sum(hits) / len(hits))
+
+
+def test_replies_cut_by_the_length_limit_are_truncated_and_tolerance_is_the_scenarios(
+    audience, openai_server, tmp_path
+):
+    server = openai_server(audience, faults=[Fault.LENGTH] * 3)
+    run = study(tmp_path / "run", server.base_url, "cold_start.lengths=[5]", "tolerance.failed=0.25")
+    assert run.code == 0, run.err
+    assert [turn["status"] for turn in run.turns].count("truncated") == 3
+    assert run.summary["replies"]["history-5, test"]["statuses"] == {"ok": 9, "truncated": 3}
+
+
+@pytest.mark.parametrize("fault", [None, Fault.BAD_KEY, Fault.NO_QUOTA, Fault.ERROR_500])
+def test_the_key_is_written_nowhere(audience, openai_server, tmp_path, cache, fault, capfd):
+    server = openai_server(audience, faults=[fault] * 1000)
+    run = study(
+        tmp_path / "run", server.base_url, "cold_start.lengths=[5]", "users.attempts=2", "users.count=6"
+    )
+    assert run.code == (0 if fault is None else 3)
+    assert len(run.turns) == 6
+    written = files(run.path) | files(cache)
+    assert len(written) > 10
+    for name, content in written.items():
+        assert CANARY.encode() not in content, name
+    for text in (run.out, run.err, *capfd.readouterr()):
+        assert CANARY not in text
