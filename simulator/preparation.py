@@ -71,12 +71,13 @@ def train_recommender(
     users = len(split.dataset.users)
     history = Histories.of(split.train, users)
     device = pick_device(scenario.recommender.device)
+    reads_text = model_class(scenario.recommender.model).reads_text
     inputs = Inputs(
         users,
         len(split.dataset.items),
         history,
         labels.sizes,
-        text_features(split.dataset.items, seed=scenario.seed),
+        text_features(split.dataset.items, seed=scenario.seed) if reads_text else None,
     )
     torch.manual_seed(scenario.seed)
     model = build(scenario.recommender.model, scenario.recommender.params, inputs).to(device)

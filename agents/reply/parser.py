@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agents.reply.accepting import Accepting, read_accepting
@@ -46,7 +47,7 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
         raise ValueError(
             "Asked(accept=False, rank=False): a feedback template has to ask for at least one decision"
         )
-    answer = read(text, TitleIndex(candidates))
+    answer = read(text, _index(tuple(candidates)))
     sections = read_sections(answer)
     plain = None if sections else _plain_list(answer, len(candidates))
     counts = Counts(answer)
@@ -71,6 +72,12 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
         unknown=tuple(counts.unknown),
         ambiguous=tuple(counts.ambiguous),
     )
+
+
+@lru_cache(maxsize=1024)
+def _index(candidates: tuple[str, ...]) -> TitleIndex:
+    """The same slate is read several times: for the audience and for every null user."""
+    return TitleIndex(candidates)
 
 
 def _ranking(sections: list[Section], plain: Listing | None, counts: Counts) -> list[int]:

@@ -62,6 +62,8 @@ class Recommender(nn.Module, ABC):
     Config: ClassVar[type[Any]]
     history_length: int = 0
     """Newest items of the history the model reads; 0 = none, the user is a learnt id."""
+    reads_text: ClassVar[bool] = True
+    """False for a model that never looks at `Inputs.text`, which then need not be made."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:

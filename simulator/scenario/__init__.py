@@ -1,6 +1,6 @@
 """The scenario file: what is run, as typed and checked values."""
 
-from simulator.scenario.loader import ScenarioError, data_folder, dump, find, json_schema, load
+from simulator.scenario.loader import ScenarioError, dump, find, json_schema, load
 from simulator.scenario.schema import Scenario
 
-__all__ = ["Scenario", "ScenarioError", "data_folder", "dump", "find", "json_schema", "load"]
+__all__ = ["Scenario", "ScenarioError", "dump", "find", "json_schema", "load"]

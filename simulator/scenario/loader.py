@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +13,13 @@ from prompts.document import Document, DocumentError, build, did_you_mean, dotte
 from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pydantic import JsonValue
 
     from prompts.document import Loc
-    from simulator.scenario.schema import Data
 
 _SHIPPED = "scenarios"
-_DATA_VARIABLE = "SCREENTEST_DATA"
 
 
 class ScenarioError(ValueError):
@@ -79,26 +76,6 @@ def dump(scenario: Scenario) -> str:
 def json_schema() -> dict[str, JsonValue]:
     """JSON Schema (2020-12) of a scenario file, for editors and checks elsewhere."""
     return Scenario.model_json_schema()
-
-
-def data_folder(data: Data, environ: Mapping[str, str] | None = None) -> Path | None:
-    """Where the data of a scenario lie: its path, or $SCREENTEST_DATA/SOURCE; None for embedded data.
-
-    Raises ScenarioError if nothing says where, or if what is said is no folder.
-    """
-    if data.source == "embedded":
-        return None
-    root = (os.environ if environ is None else environ).get(_DATA_VARIABLE)
-    if data.path is None and not root:
-        raise ScenarioError(
-            f"data.source {data.source} needs its folder: --set data.path=FOLDER, "
-            f"or set {_DATA_VARIABLE} to a folder that holds {data.source}/"
-        )
-    folder = data.path if data.path is not None else Path(str(root)) / data.source
-    if not folder.is_dir():
-        said = "data.path" if data.path is not None else _DATA_VARIABLE
-        raise ScenarioError(f"{folder}: no such folder ({said} says that {data.source} is there)")
-    return folder
 
 
 def _overridden(document: Document, overrides: Sequence[str]) -> Document:

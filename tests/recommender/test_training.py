@@ -86,6 +86,18 @@ def test_an_example_is_an_item_and_what_came_strictly_before_it(length, expected
     assert sorted(found) == expected
 
 
+def test_the_seed_decides_the_order_of_examples():
+    orders = []
+    for seed in (0, 0, 1, 2):
+        model = Climber(0.5)
+        climb(model, max_epochs=3, batch_size=1, seed=seed)
+        orders.append([batch.target.item() for batch in model.batches])
+    assert orders[0] == orders[1]
+    assert len({tuple(order) for order in orders}) == 3
+    assert sorted(orders[0][:4]) == sorted(orders[0][4:8]) == [5, 6, 7, 8]
+    assert orders[0][:4] != orders[0][4:8] or orders[0][:4] != orders[0][8:]
+
+
 def test_progress_tells_the_steps_of_each_epoch():
     said = []
     config = TrainingConfig(max_epochs=2, batch_size=2)

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -120,6 +121,19 @@ def test_fuse_by_hand():
     assert Fuse(0.5).refine([2, 1, 0], ((2,), (1,), (0,)), 3) == (0, 1, 2)  # all equal: slate order
     assert Fuse(0.6).refine([1, 1, 1], ((2,), (0, 1)), 2) == (2, 0)
     assert Fuse(0.3).refine([3, 2, 1, 0], ((0, 1, 2, 3),), 2) == (0, 1)
+
+
+@given(slates(), weights)
+def test_places_of_one_level_share_its_mean_rank(slate, weight):
+    scores, levels, _ = slate
+    rank = np.empty(len(scores))
+    for number, level in enumerate(levels):
+        before = sum(map(len, levels[:number]))
+        rank[list(level)] = np.mean(range(before, before + len(level)))
+    z = [(np.asarray(x) - np.mean(x)) / (np.std(x) or 1) for x in (scores, rank)]
+    fused = (1 - weight) * z[0] - weight * z[1]
+    values = [fused[place] for place in Fuse(weight).refine(scores, levels, len(scores))]
+    assert all(first >= second - 1e-9 for first, second in pairwise(values))
 
 
 @given(answers())

@@ -122,6 +122,10 @@ def test_places_tell_orders_apart_and_without_them_the_start_of_routing_alone_do
     torch.testing.assert_close(model.users(batch), model.users(backwards))
 
 
+def test_routing_starts_from_the_same_logits_in_every_model():
+    assert torch.equal(make(seed=1).first_logits, make(seed=2).first_logits)
+
+
 def test_text_is_added_to_the_item_and_an_item_without_text_is_its_id():
     model = make()
     with_text, without = model.items(), model.item.weight

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.scenario import Scenario, ScenarioError, data_folder, dump, find, json_schema, load
+from simulator.scenario import Scenario, ScenarioError, dump, find, json_schema, load
 
 MINIMAL = """\
 name: mine
@@ -232,19 +232,6 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path, monkeypatch):
         load(Path("mine.yaml"))
     with pytest.raises(ScenarioError, match="Is a directory"):
         load(tmp_path)
-
-
-def test_real_data_are_found_by_path_or_variable(file, tmp_path):
-    (tmp_path / "ml-1m").mkdir()
-    by_variable = load(file, ["data.source=ml-1m"]).data
-    assert data_folder(by_variable, {"SCREENTEST_DATA": str(tmp_path)}) == tmp_path / "ml-1m"
-    by_path = load(file, ["data.source=ml-1m", f"data.path={tmp_path}"]).data
-    assert data_folder(by_path, {}) == tmp_path
-    assert data_folder(load(file).data, {}) is None
-    with pytest.raises(ScenarioError, match="SCREENTEST_DATA"):
-        data_folder(by_variable, {})
-    with pytest.raises(ScenarioError, match="no such folder"):
-        data_folder(by_variable, {"SCREENTEST_DATA": str(tmp_path / "nowhere")})
 
 
 def test_the_json_schema_explains_every_field():

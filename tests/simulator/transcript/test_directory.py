@@ -55,7 +55,9 @@ def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
     path, seen = tmp_path / "metrics.json", []
     write_json(path, "old")
     monkeypatch.setattr("os.fsync", lambda descriptor: seen.append(read_json(path)))
-    write_json(path, "new")
+    with path.open() as reader:
+        write_json(path, "new")
+        assert json.load(reader) == "old"
     assert seen == ["old"]
     assert read_json(path) == "new"
     assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
