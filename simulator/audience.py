@@ -101,10 +101,14 @@ def make_script(scenario: Scenario) -> Script:
 
 
 def make_members(scenario: Scenario, prepared: Prepared, audience: Audience, phase: str) -> list[Member]:
-    """Every (arm, user) of a phase: persona and memory from the truncated history, targets from what is held out."""
+    """Every (arm, user) of a phase: persona and memory from the truncated history, targets from what is held out.
+
+    RuntimeError if a held-out item were about to be told as watched: no prompt may ever hold one.
+    """
     split = prepared.split
     rows = audience.users if phase == "test" else audience.validation_users
     targets = _by_user(split.targets(phase), rows)
+    user_ids = split.dataset.users["user_id"].tolist()
     item_ids = split.dataset.items["item_id"].tolist()
     titles = [inline(title) for title in split.dataset.items["title"]]
     members = []
@@ -115,18 +119,16 @@ def make_members(scenario: Scenario, prepared: Prepared, audience: Audience, pha
         past = _by_user(history, rows)
         for row in rows.tolist():
             seen = history.take(past[row])
+            held_out = split.targets(phase).item[targets[row]]
+            if np.isin(held_out, seen.item).any():
+                raise RuntimeError(f"{arm}, user {user_ids[row]}: a held-out item stands in the history")
             members.append(
                 Member(
                     arm,
-                    split.dataset.users["user_id"].iloc[row],
+                    user_ids[row],
                     _persona(scenario, prepared, row, labels[row], seen),
-                    Memory(
-                        tuple(
-                            Experience(titles[item], float(rating))
-                            for item, rating in zip(seen.item.tolist(), seen.rating.tolist(), strict=True)
-                        )
-                    ),
-                    tuple(item_ids[item] for item in split.targets(phase).item[targets[row]].tolist()),
+                    _memory(titles, seen),
+                    tuple(item_ids[item] for item in held_out.tolist()),
                 )
             )
     return members
@@ -237,6 +239,11 @@ def _persona(
         count = Counter(genre for item in history.item.tolist() for genre in genres.iloc[item])
         interests = [genre for genre, _ in count.most_common(_FAVOURITE_GENRES)]
     return persona(str(record["user_id"]), record, behaviours, interests, scenario.seed)
+
+
+def _memory(titles: list[str], history: Interactions) -> Memory:
+    pairs = zip(history.item.tolist(), history.rating.tolist(), strict=True)
+    return Memory(tuple(Experience(titles[item], float(rating)) for item, rating in pairs))
 
 
 def _by_user(inter: Interactions, rows: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
