@@ -76,7 +76,7 @@ def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
 def _metrics_table(arm: str, lists: Mapping[str, Any], cutoffs: Sequence[int], data: str) -> Table:
     users = next(iter(lists.values()))[f"hr@{cutoffs[0]}"]["users"]
     table = Table(
-        title=f"{arm}: {users} users, {data}; mean and 95 % interval over users",
+        title=f"{arm}: {users} users, {data}; mean, 95 % interval",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=0,
