@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-_QUIET_SECONDS = 10.0
+_QUIET_SECONDS = 30.0
 """Between two lines of progress where there is no terminal to draw a bar on."""
 
 
