@@ -28,7 +28,7 @@ from recommender.features.profile import ProfileLabels
 from recommender.features.text import text_features
 from recommender.models import Inputs, build
 from recommender.training import TrainingConfig, pick_device, train
-from simulator.measures.intervals import mean_interval
+from simulator.measures.intervals import bootstrap_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def main() -> None:
     if "uim" in per_user:
         for name, values in per_user.items():
             if name != "uim":
-                interval = mean_interval(per_user["uim"] - values, seed=0)
+                interval = bootstrap_interval(per_user["uim"] - values, seed=0)
                 fields["uim_minus"][name] = {
                     "ndcg@10": {"diff": interval.mean, "low": interval.low, "high": interval.high}
                 }

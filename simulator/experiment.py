@@ -35,7 +35,7 @@ from simulator.audience import (
 )
 from simulator.game import Game
 from simulator.measures.audience import calls, replies
-from simulator.measures.ranking import per_user, summarise
+from simulator.measures.ranking import paired_differences, per_user, summarise
 from simulator.preparation import check_recommender, prepare_data, train_recommender
 from simulator.proposing import RecommenderProposer, RecordedProposer
 from simulator.refinement import Fuse, RefinementError, Replace, choose_weight
@@ -165,6 +165,7 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
             "validation_turns": chosen.turns if chosen else 0,
             "curve": chosen.curve if chosen else [],
         },
+        "differences": paired_differences(table, scenario.seed),
         "replies": replies(game.turns),
         "calls": used,
         "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},

@@ -23,19 +23,26 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: NDArray[np.float64], seed: int) -> Interval:
-    """Mean of one value per user.
+    """Mean of one value in [0, 1] per user.
 
-    Values that are only 0 and 1 (HR) get Wilson's interval, which holds at 0 % and 100 % too; others the BCa bootstrap
-    over users (Efron, 1987) with 2,000 resamples drawn from `seed`.
+    Values that are only 0 and 1 (HR) get Wilson's interval, which holds at 0 % and 100 % too; others the bootstrap.
+    """
+    if len(values) > 1 and np.isin(values, (0.0, 1.0)).all():
+        bounds = stats.binomtest(int(values.sum()), len(values)).proportion_ci(_LEVEL, method="wilson")
+        return Interval(float(values.mean()), float(bounds.low), float(bounds.high))
+    return bootstrap_interval(values, seed)
+
+
+def bootstrap_interval(values: NDArray[np.float64], seed: int) -> Interval:
+    """Mean of one value per user, such as a paired difference, with the BCa bootstrap over users (Efron, 1987).
+
+    2,000 resamples drawn from `seed`. Where all users are alike there is nothing to resample: both bounds are the mean.
     """
     mean = float(values.mean())
     if len(values) < 2:
         return Interval(mean, None, None)
-    if np.isin(values, (0.0, 1.0)).all():
-        bounds = stats.binomtest(int(values.sum()), len(values)).proportion_ci(_LEVEL, method="wilson")
-        return Interval(mean, float(bounds.low), float(bounds.high))
     if np.ptp(values) == 0:
-        return Interval(mean, mean, mean)  # all users alike but neither 0 nor 1: there is nothing to resample
+        return Interval(mean, mean, mean)
     result = stats.bootstrap(
         (values,),
         np.mean,

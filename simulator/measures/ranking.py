@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recommender.metrics import ranking_metrics
-from simulator.measures.intervals import mean_interval
+from simulator.measures.intervals import bootstrap_interval, mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 RECOMMENDER, REFINED, ALONE = "recommender", "refined", "audience_alone"
 PARSED_ONLY, UPPER_BOUND = "refined_parsed_only", "upper_bound"
 _KINDS = ("hr", "ndcg")
+_PAIRS = ((REFINED, RECOMMENDER), (ALONE, "random"), (ALONE, "popularity"))
+"""Does the audience help, and does it know more than users that know nothing?"""
 
 
 def lists_of(turn: Turn) -> dict[str, tuple[str, ...]]:
@@ -85,4 +87,20 @@ def summarise(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, d
                 **({"audience": group["audience"].iloc[0]} if group["audience"].iloc[0] else {}),
             }
         result.setdefault(str(arm), {})[str(name)] = entry
+    return result
+
+
+def paired_differences(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Arm -> "first - second" -> metric@n -> mean, low, high, users: differences within users, with their intervals."""
+    result: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    metrics = [name for name in table.columns if "@" in name]
+    for arm, group in table.groupby("arm", sort=False):
+        values = group.pivot_table(index="user_id", columns="list", values=metrics)
+        present = set(group["list"])
+        for first, second in (pair for pair in _PAIRS if present.issuperset(pair)):
+            entry = {}
+            for metric in metrics:
+                difference = (values[metric, first] - values[metric, second]).to_numpy(dtype=np.float64)
+                entry[metric] = {**bootstrap_interval(difference, seed)._asdict(), "users": len(difference)}
+            result.setdefault(str(arm), {})[f"{first} - {second}"] = entry
     return result

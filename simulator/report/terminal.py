@@ -38,6 +38,7 @@ def show(
     _show_recommender(console, summary)
     for arm, lists in metrics.items():
         console.print(_metrics_table(arm, lists, cutoffs, summary["data"]))
+        _show_differences(console, summary["differences"][arm], f"ndcg@{cutoffs[-1]}")
     _show_replies(console, summary["replies"])
     _show_cost(console, summary)
 
@@ -92,6 +93,14 @@ def _metrics_table(arm: str, lists: Mapping[str, Any], cutoffs: Sequence[int], d
             continue
         table.add_row(_TITLES.get(name, name), *(_cell(entry[metric]) for metric in names))
     return table
+
+
+def _show_differences(console: Console, differences: Mapping[str, Any], metric: str) -> None:
+    _line(console, f"paired over users, {metric.upper()}, 95 % interval:")
+    for name, entry in differences.items():
+        value = entry[metric]
+        bounds = "" if value["low"] is None else f" [{value['low']:+.3f}, {value['high']:+.3f}]"
+        _line(console, f"  {name.replace('_', ' ')}: {value['mean']:+.3f}{bounds}")
 
 
 def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@ import math
 import pytest
 from turns_made import turn
 
-from simulator.measures.ranking import lists_of, per_user, summarise
+from simulator.measures.ranking import lists_of, paired_differences, per_user, summarise
 
 LISTS = {
     "recommender",
@@ -83,3 +83,25 @@ def test_turns_without_a_target_are_not_counted():
 def test_a_list_shorter_than_a_cutoff_has_no_hits_beyond_its_end():
     table = per_user([turn(final=("a",), targets=("c",))], (1, 5))
     assert table.set_index("list").loc["refined", "hr@5"] == 0
+
+
+def test_differences_are_taken_within_users():
+    turns = [
+        turn(user_id="1", slate=("a", "b", "c"), final=("c", "a"), alone=("c", "b"), targets=("c",)),
+        turn(user_id="2", slate=("a", "b", "c"), final=("b", "a"), alone=("b", "a"), targets=("a",)),
+    ]
+    differences = paired_differences(per_user(turns, [1]), seed=0)["history-5"]
+    assert set(differences) == {
+        "refined - recommender"
+    }  # the null users of these turns are no random or popularity
+    entry = differences["refined - recommender"]["hr@1"]
+    assert (entry["mean"], entry["users"]) == (0.0, 2)  # one user gains a hit, the other loses one
+    assert (entry["low"], entry["high"]) == (-1.0, 1.0)
+
+
+def test_a_difference_of_zero_for_all_has_no_one_sided_interval():
+    same = [
+        turn(user_id=str(user), slate=("a", "b", "c"), final=("a", "b"), targets=("c",)) for user in range(5)
+    ]
+    entry = paired_differences(per_user(same, [1]), seed=0)["history-5"]["refined - recommender"]["hr@1"]
+    assert (entry["mean"], entry["low"], entry["high"]) == (0.0, 0.0, 0.0)
