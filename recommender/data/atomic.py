@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recommender.data.dataset import DataError, Dataset
-from recommender.data.tables import Known, Table, interactions, object_table, optional, read_text
+from recommender.data.table_files import read_text
+from recommender.data.tables import Known, Table, interactions, object_table, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,15 +11,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from recommender.data.dataset import DataError, Dataset
 from recommender.data.delimited import read_bytes
-from recommender.data.tables import (
-    Known,
-    Table,
-    interactions,
-    object_table,
-    optional,
-    read_parquet,
-    read_text,
-)
+from recommender.data.table_files import read_parquet, read_text
+from recommender.data.tables import Known, Table, interactions, object_table, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.data.dataset import DataError, Dataset
-from recommender.data.tables import Known, interactions, object_table, read_text
+from recommender.data.table_files import read_text
+from recommender.data.tables import Known, interactions, object_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,10 +1,7 @@
-"""Files with named columns (delimited text with a header line, Parquet), every mistake found again by its place."""
+"""Named columns of a file, whatever its format, and the interactions in them; every mistake is told with its place."""
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,24 +9,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
-from pyarrow import parquet
 
 from recommender.data.dataset import DataError, Interactions
-from recommender.data.delimited import read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-_BLOCK = 2**24
-"""Bytes that are parsed at a time; a longer line cannot be read."""
 _LAST_TIME = 2.0**53
 """Whole seconds up to which a number with a decimal point is exact."""
 _TIME = "a time in whole seconds or milliseconds since 1970"
-_OPEN_QUOTE = "a quotation mark is not closed, or not doubled inside quotes"
 
 
 @dataclass(frozen=True)
@@ -141,55 +132,6 @@ class Table:
         raise DataError(f"{self.place(row)}: {name} {cell[:80]!r} is not {wish}")
 
 
-def read_text(path: Path, separator: str, *, quoted: bool) -> Table:
-    """Lines of cells with `separator` between them, UTF-8, the first line names the columns.
-
-    `quoted`: a cell may stand in double quotes, and then hold separators and line ends (RFC 4180); otherwise a
-    quotation mark is a character like any other. Empty lines are left out. DataError with file:line for a line with
-    more or fewer cells than the header, bytes that are not UTF-8, a quotation mark that is not closed, and a column
-    that is named twice; and for a file that is missing or empty.
-    """
-    raw = read_bytes(path)
-    if not raw.strip():
-        raise DataError(f"{path}: the file is empty")
-    _refuse_other_encodings(path, raw.split(b"\n", 1)[:1])
-    begin, names = next(_lines(raw, separator, quoted=quoted))
-    if not names:
-        raise DataError(f"{path}:{begin}: {_OPEN_QUOTE}")
-    _refuse_twins(path, names)
-
-    def place(row: int) -> str:
-        lines = _lines(raw, separator, quoted=quoted)
-        return f"{path}:{next(line for n, (line, _) in enumerate(lines) if n == row + 1)}"
-
-    try:
-        columns = arrow_csv.read_csv(
-            pa.BufferReader(raw),
-            read_options=arrow_csv.ReadOptions(block_size=_BLOCK),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=separator, quote_char='"' if quoted else False, newlines_in_values=quoted
-            ),
-            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-        )
-    except pa.ArrowInvalid as error:
-        _refuse_lines(path, raw, separator, len(names), quoted=quoted)
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    # A quotation mark left open swallows the lines after it without any error of the fast parser.
-    if quoted and any(pc.any(pc.match_substring(column, "\n")).as_py() for column in columns.columns):
-        _refuse_lines(path, raw, separator, len(names), quoted=quoted)
-    return Table(path, columns, place)
-
-
-def read_parquet(path: Path) -> Table:
-    """A Parquet file; a row is named by its number, counted from 1."""
-    try:
-        columns = parquet.read_table(io.BytesIO(read_bytes(path)))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: is not a whole Parquet file: {error}") from error
-    _refuse_twins(path, columns.column_names)
-    return Table(path, columns, lambda row: f"{path}: row {row + 1}")
-
-
 def optional(values: Sequence[str]) -> list[str | None]:
     """Cells of a table of users: what is empty is not known."""
     return [value or None for value in values]
@@ -198,6 +140,14 @@ def optional(values: Sequence[str]) -> list[str | None]:
 def object_table(columns: Mapping[str, Sequence[object]]) -> pd.DataFrame:
     """Columns of objects: pandas' own text type would turn None into nan."""
     return pd.DataFrame({name: pd.Series(list(values), dtype=object) for name, values in columns.items()})
+
+
+@dataclass(frozen=True)
+class Known:
+    """The ids that a table of users or items has, in its order."""
+
+    path: Path
+    ids: list[str]
 
 
 def interactions(
@@ -238,14 +188,6 @@ def interactions(
     return Interactions(user_row, item_row, stars.astype(np.float32), seconds), user_ids, item_ids
 
 
-@dataclass(frozen=True)
-class Known:
-    """The ids that a table of users or items has, in its order."""
-
-    path: Path
-    ids: list[str]
-
-
 def _rows(table: Table, name: str, known: Known | None) -> tuple[NDArray[np.int32], list[str]]:
     codes, distinct = table.numbered(name)
     if known is None:
@@ -265,57 +207,3 @@ def _is_number(cell: str) -> bool:
         return bool(np.isfinite(float(cell)))
     except (pa.ArrowInvalid, ValueError):
         return False
-
-
-def _lines(raw: bytes, separator: str, *, quoted: bool) -> Iterator[tuple[int, list[str]]]:
-    """The line each row begins on, and its cells; one without cells where quotation marks are wrong."""
-    text = io.StringIO(raw.decode("utf-8-sig", errors="replace"), newline="")
-    if not quoted:
-        for number, line in enumerate(text, start=1):
-            if bare := line.rstrip("\r\n"):
-                yield number, bare.split(separator)
-        return
-    rows = csv.reader(text, delimiter=separator, strict=True)
-    while True:
-        begin = rows.line_num + 1
-        limit = csv.field_size_limit(sys.maxsize)
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield begin, []
-            return
-        finally:
-            csv.field_size_limit(limit)
-        if row:
-            yield begin, row
-
-
-def _refuse_lines(path: Path, raw: bytes, separator: str, width: int, *, quoted: bool) -> None:
-    """DataError for the first line that is malformed, if one is."""
-    for number, row in _lines(raw, separator, quoted=quoted):
-        if not row:
-            raise DataError(f"{path}:{number}: {_OPEN_QUOTE}")
-        if len(row) != width:
-            raise DataError(
-                f"{path}:{number}: {len(row)} cells where the header names {width}, "
-                f"with {separator!r} between them: {separator.join(row)[:80]!r}"
-            )
-    _refuse_other_encodings(path, raw.split(b"\n"))
-
-
-def _refuse_other_encodings(path: Path, lines: Sequence[bytes]) -> None:
-    for number, line in enumerate(lines, start=1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path}:{number}: byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8"
-            ) from None
-
-
-def _refuse_twins(path: Path, names: Sequence[str]) -> None:
-    twice = next((name for n, name in enumerate(names) if name in names[:n]), None)
-    if twice is not None:
-        raise DataError(f"{path}:1: column {twice!r} is named twice")
