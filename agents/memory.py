@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Experience:
-    """One item of the past; `rating` is None where the user only accepted it in the simulation."""
+    """One item of the past; `rating` is None where it was accepted in the simulation, or the data have none."""
 
     title: str
     rating: float | None

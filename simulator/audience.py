@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections import Counter
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -243,7 +244,9 @@ def _persona(
 
 def _memory(titles: list[str], history: Interactions) -> Memory:
     pairs = zip(history.item.tolist(), history.rating.tolist(), strict=True)
-    return Memory(tuple(Experience(titles[item], float(rating)) for item, rating in pairs))
+    return Memory(
+        tuple(Experience(titles[item], None if isnan(rating) else rating) for item, rating in pairs)
+    )
 
 
 def _by_user(inter: Interactions, rows: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:

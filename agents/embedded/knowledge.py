@@ -47,6 +47,7 @@ class Ratings:
     user: NDArray[np.int64]
     item: NDArray[np.int64]
     rating: NDArray[np.float64]
+    """NaN where there is none."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,7 @@ class ItemKnowledge:
         np.fill_diagonal(together, 0)
         norm = np.sqrt(np.maximum(np.outer(count, count), 1))
         self._similarity = (together / norm * (together / (together + _SHRINKAGE))).astype(np.float32)
-        mean = rating.mean()
-        total = np.bincount(item, rating - mean, minlength=shape[1])
-        self._quality = total / (count + _DAMPING)
+        self._quality = _damped_means(item, rating, shape[1])
         self._lift = self._trait_lifts(user, item, count)
 
     def _trait_lifts(
@@ -251,6 +250,16 @@ def _documents(genres: Sequence[Sequence[str]], descriptions: Sequence[str]) -> 
         for row, text in zip(genres, descriptions, strict=True)
     ]
     return normalize(TfidfVectorizer(stop_words="english").fit_transform(texts)).tocsr()
+
+
+def _damped_means(item: NDArray[np.int64], rating: NDArray[np.float64], items: int) -> NDArray[np.float64]:
+    """(items,) mean rating of each item less the mean of all, damped; 0 for an item, or data, without ratings."""
+    rated = ~np.isnan(rating)
+    if not rated.any():
+        return np.zeros(items)
+    item, rating = item[rated], rating[rated]
+    total = np.bincount(item, rating - rating.mean(), minlength=items)
+    return total / (np.bincount(item, minlength=items) + _DAMPING)
 
 
 def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:

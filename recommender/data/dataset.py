@@ -23,6 +23,7 @@ class Interactions:
     user: NDArray[np.int32]
     item: NDArray[np.int32]
     rating: NDArray[np.float32]
+    """Stars, or NaN where the source has no rating: the user took the item, how it was liked is not known."""
     time: NDArray[np.int64]
     """Seconds since 1970-01-01 UTC."""
 

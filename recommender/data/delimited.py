@@ -29,7 +29,7 @@ class Records:
         self._rows: list[list[str]] = []
         self._lines: list[int] = []
         seen: dict[int, int] = {}
-        for number, line in enumerate(_read_bytes(path).decode("latin-1").split("\n"), start=1):
+        for number, line in enumerate(read_bytes(path).decode("latin-1").split("\n"), start=1):
             if not line.strip():
                 continue
             row = line.rstrip("\r").split(separator)
@@ -83,7 +83,7 @@ def read_ratings(path: Path, separator: str, users: Records, items: Records) -> 
     Raises DataError with file:line for a malformed line, an id that `users` or `items` lacks, and a second rating
     of the same item by the same user.
     """
-    raw = _read_bytes(path)
+    raw = read_bytes(path)
     table = _ratings(path, raw, separator)
     user = _row_numbers(path, raw, "user", users, table[:, 0])
     item = _row_numbers(path, raw, "item", items, table[:, 1])
@@ -91,7 +91,8 @@ def read_ratings(path: Path, separator: str, users: Records, items: Records) -> 
     return Interactions(user, item, table[:, 2].astype(np.float32), table[:, 3])
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The whole file; DataError if it is missing or cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from recommender.data.dataset import Dataset
 from recommender.data.delimited import Records, read_ratings
+from recommender.data.tables import object_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _AGE_BANDS_1M = {
@@ -80,7 +78,7 @@ def read_ml1m(folder: Path) -> Dataset:
     of an unknown user or movie, or a second rating of the same movie by the same user.
     """
     people = Records(folder / "users.dat", "::", 5)
-    users = _table(
+    users = object_table(
         {
             "user_id": people.column(0),
             "gender": people.coded(1, "gender", {"F": "F", "M": "M"}),
@@ -90,7 +88,7 @@ def read_ml1m(folder: Path) -> Dataset:
         }
     )
     movies = Records(folder / "movies.dat", "::", 3)
-    items = _table(
+    items = object_table(
         {
             "item_id": movies.column(0),
             "title": movies.column(1),
@@ -108,7 +106,7 @@ def read_ml100k(folder: Path) -> Dataset:
     Raises DataError as `read_ml1m` does.
     """
     people = Records(folder / "u.user", "|", 5)
-    users = _table(
+    users = object_table(
         {
             "user_id": people.column(0),
             "gender": people.coded(2, "gender", {"F": "F", "M": "M"}),
@@ -122,7 +120,7 @@ def read_ml100k(folder: Path) -> Dataset:
         movies.coded(5 + n, f"flag of {genre}", {"0": None, "1": genre})
         for n, genre in enumerate(_GENRES_100K)
     ]
-    items = _table(
+    items = object_table(
         {
             "item_id": movies.column(0),
             "title": movies.column(1),
@@ -135,8 +133,3 @@ def read_ml100k(folder: Path) -> Dataset:
     )
     ratings = read_ratings(folder / "u.data", "\t", people, movies)
     return Dataset("MovieLens-100K", synthetic=False, users=users, items=items, interactions=ratings)
-
-
-def _table(columns: Mapping[str, Sequence[object]]) -> pd.DataFrame:
-    """Columns of objects: pandas' own text type would turn None into nan."""
-    return pd.DataFrame({name: pd.Series(list(values), dtype=object) for name, values in columns.items()})

@@ -58,6 +58,7 @@ def concatenate(first: Interactions, second: Interactions) -> Interactions:
 def prepare(dataset: Dataset, min_rating: float = 3, core: int = 5) -> Split:
     """Positives (rating >= `min_rating`), iterative `core`-core, then the temporal 8:1:1 split.
 
+    An interaction without a rating (NaN) is a positive: a purchase says what was chosen, not how it was liked.
     Raises DataError where a user has two interactions with one item (one could be in train, the other a target)
     and where nothing is left.
     """
@@ -68,8 +69,9 @@ def prepare(dataset: Dataset, min_rating: float = 3, core: int = 5) -> Split:
         raise DataError(
             f"{dataset.name}: {repeats} interactions repeat a pair of user and item; keep one of each pair"
         )
-    positive = dataset.with_interactions(inter.take(inter.rating >= min_rating))
-    steps.append(_counts(f"rating >= {min_rating:g}", positive))
+    unrated = np.isnan(inter.rating)
+    positive = dataset.with_interactions(inter.take(unrated | (inter.rating >= min_rating)))
+    steps.append(_counts(f"rating >= {min_rating:g}{' or none' if unrated.any() else ''}", positive))
     kept = k_core(positive, core)
     steps.append(_counts(f"{core}-core", kept))
     if not len(kept.interactions):

@@ -51,14 +51,28 @@ class _Section(BaseModel):
 class Data(_Section):
     """Which ratings, and what is kept of them."""
 
-    source: Literal["embedded", "ml-1m", "ml-100k"]
-    """`embedded` is generated and synthetic; the others are MovieLens, read from a folder."""
-    path: _Path | None = None
-    """Folder of the source. Left out: the folder named like the source in $SCREENTEST_DATA."""
+    source: Literal[
+        "embedded",
+        "ml-1m",
+        "ml-100k",
+        "ml-20m",
+        "ml-25m",
+        "ml-32m",
+        "ml-latest",
+        "ml-latest-small",
+        "atomic",
+        "table",
+    ]
+    """`embedded` is generated and synthetic; `ml-...` is MovieLens, read from a folder; `atomic` are RecBole's files, in
+    a folder; `table` are CSV or Parquet files that a YAML file describes."""
+    path: Annotated[_Path | None, Field(validate_default=True)] = None
+    """Folder of the source, or the YAML file of a table. Left out, where the source is MovieLens: the folder named like it in
+    $SCREENTEST_DATA."""
     seed: _Seed = 0
     """Of the generator of embedded data."""
     min_rating: Annotated[float, Field(ge=0)] = 3.0
-    """Ratings at or above it are positives; those below are known negatives, never targets."""
+    """Ratings at or above it are positives; those below are known negatives, never targets. What has no rating is
+    positive."""
     core: Annotated[int, Field(ge=0)] = 5
     """Users and items with fewer positives are dropped, repeatedly; 0 keeps all."""
     max_users: _Count | None = None
@@ -66,11 +80,17 @@ class Data(_Section):
 
     @field_validator("path")
     @classmethod
-    def _none_if_generated(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and info.data.get("source") == "embedded":
+    def _fits_source(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        source = info.data.get("source")
+        if value is not None and source == "embedded":
             raise ValueError(
-                "should be left out: embedded data are generated; real ones are ml-1m and ml-100k"
+                "should be left out: embedded data are generated; real ones are ml-1m, atomic or table, for example"
             )
+        if value is None and source in {"atomic", "table"}:
+            what = (
+                "folder with the .inter file" if source == "atomic" else "YAML file that describes the table"
+            )
+            raise ValueError(f"should give as path the {what}")
         return value
 
 

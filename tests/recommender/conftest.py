@@ -25,3 +25,12 @@ def ml1m_folder():
     if not root:
         pytest.skip("SCREENTEST_DATA is not set: no real data")
     return Path(root) / "ml-1m"
+
+
+@pytest.fixture(scope="session")
+def beauty_folder():
+    """The real Amazon Beauty as atomic files, where the machine has them."""
+    root = os.environ.get("SCREENTEST_DATA")
+    if not root:
+        pytest.skip("SCREENTEST_DATA is not set: no real data")
+    return Path(root) / "amazon-beauty"

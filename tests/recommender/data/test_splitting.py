@@ -172,3 +172,13 @@ def test_columns_must_have_one_length():
         Interactions(
             np.zeros(1, np.int32), np.zeros(2, np.int32), np.zeros(2, np.float32), np.zeros(2, np.int64)
         )
+
+
+def test_what_has_no_rating_is_a_positive_whatever_is_asked_of_ratings():
+    table = [(u, i, np.nan if u else 2, u + i) for u in range(3) for i in range(2)]
+    split = prepare(dataset(interactions(table), 3, 2), min_rating=3, core=2)
+    assert [(s.step, s.users, s.items, s.interactions) for s in split.steps[1:]] == [
+        ("rating >= 3 or none", 2, 2, 4),
+        ("2-core", 2, 2, 4),
+    ]
+    assert np.isnan(split.train.rating).all()

@@ -131,7 +131,7 @@ def test_overrides_are_yaml_and_reach_any_depth(file):
         (
             "source: embedded",
             "source: ml-2m",
-            "mine.yaml:3: data.source should be 'embedded', 'ml-1m' or 'ml-100k'",
+            "mine.yaml:3: data.source should be 'embedded', 'ml-1m', 'ml-100k', 'ml-20m', 'ml-25m'",
         ),
         (
             "model: uim",
@@ -154,6 +154,12 @@ def test_overrides_are_yaml_and_reach_any_depth(file):
             "mine.yaml:9: refinement.weight should be a valid number or",
         ),
         ("source: embedded", "source: embedded\n  path: x", "mine.yaml:4: data.path should be left out"),
+        (
+            "source: embedded",
+            "source: atomic",
+            "mine.yaml:2: data should give as path the folder with the .inter",
+        ),
+        ("source: embedded", "source: table", "mine.yaml:2: data should give as path the YAML file"),
         ("data:\n  source: embedded\n", "", "mine.yaml:1: data is missing"),
     ],
 )
