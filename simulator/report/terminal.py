@@ -74,16 +74,16 @@ def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
     )
 
 
+def _table(title: str) -> Table:
+    """Narrow enough for 80 columns."""
+    return Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False
+    )
+
+
 def _metrics_table(arm: str, lists: Mapping[str, Any], cutoffs: Sequence[int], data: str) -> Table:
     users = next(iter(lists.values()))[f"hr@{cutoffs[0]}"]["users"]
-    table = Table(
-        title=f"{arm}: {users} users, {data}; mean, 95 % interval",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-        show_edge=False,
-    )
+    table = _table(f"{arm}: {users} users, {data}; mean, 95 % interval")
     table.add_column("list", no_wrap=True)
     names = [f"{kind}@{n}" for kind in ("hr", "ndcg") for n in cutoffs]
     for name in names:
@@ -126,14 +126,7 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
         for count in ("missing", "duplicate", "unknown", "ambiguous")
         if any(entry[count] for entry in replies.values())
     ]
-    table = Table(
-        title="replies",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-        show_edge=False,
-    )
+    table = _table("replies")
     table.add_column("arm, phase", no_wrap=True)
     for column in ("planned", *statuses, "fallback", "accepted", *counts):
         table.add_column(column, justify="right")
