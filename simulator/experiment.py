@@ -90,7 +90,8 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
     A replay trains nothing, constructs no client and opens no socket: slates come from the recorded proposals, answers from
     the journal, and a call that is not there raises ReplayMiss.
     """
-    check_recommender(scenario)
+    if replay is None:  # A replay needs neither the model nor the device of the run.
+        check_recommender(scenario)
     script = make_script(scenario)
     refinement = _policy(scenario)
     source = RunDirectory.open(replay) if replay else None

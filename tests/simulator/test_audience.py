@@ -235,3 +235,12 @@ def test_the_stand_in_is_the_same_in_every_process(prepared):
         check=True,
     )
     assert done.stdout.strip() == client_for(prepared)[0].provider
+
+
+def test_a_held_out_item_is_never_told_as_watched(prepared):
+    scenario = load(SCENARIO, VALIDATED)
+    audience = choose_audience(scenario, prepared)
+    assert make_members(scenario, prepared, audience, "test")
+    leaking = replace(prepared, split=replace(prepared.split, test=prepared.split.validation))
+    with pytest.raises(RuntimeError, match="a held-out item stands in the history"):
+        make_members(scenario, leaking, audience, "test")

@@ -157,3 +157,13 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
     assert again.code == 2
     assert "nowhere" in again.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("_cut_off")
+@pytest.mark.parametrize(
+    "override", ["recommender.device=cuda", "recommender.model=not_installed_here:Model"]
+)
+def test_a_replay_needs_neither_the_model_nor_the_device_of_the_run(run, tmp_path, override):
+    again = replay(run, tmp_path / "replayed", override)
+    assert again.code == 0, again.err
+    assert again.bytes_of("turns.jsonl") == run.bytes_of("turns.jsonl")
