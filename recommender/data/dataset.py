@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from recommender.data.skipping import Skipped
+
+
+MatchSet = tuple[tuple[str, ...], ...]
+"""One outfit: for each of its places the item ids (of `item_id`, filtered or not) that can stand there."""
+
 
 class DataError(ValueError):
     """A file or value of the data is wrong; the message says what, where (file:line) and what to do."""
@@ -52,7 +58,8 @@ class Dataset:
     `users` has one row a user: `user_id` (str) and, where the source has them, `name`, `gender` ("F"/"M"),
     `age` (a band such as "25-34", or a number, as str), `occupation` (words) and `zip`; a missing value is None.
     `items` has one row an item: `item_id` (str), `title` (as the source spells it), `genres` (tuple of str),
-    `description` (str, "" if none). No user has two interactions with one item.
+    `description` (str, "" if none) and, where the source has pictures, `image` (path of a file or URL; None if an item has
+    none). No user has two interactions with one item.
     """
 
     name: str
@@ -61,6 +68,10 @@ class Dataset:
     users: pd.DataFrame
     items: pd.DataFrame
     interactions: Interactions
+    skipped: tuple[Skipped, ...] = ()
+    """What the reader left out of the files."""
+    match_sets: tuple[MatchSet, ...] = ()
+    """Outfits that experts put together (Taobao fashion collocation)."""
 
     def __post_init__(self) -> None:
         inter = self.interactions
