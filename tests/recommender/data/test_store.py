@@ -60,8 +60,8 @@ def test_every_kind_of_column_survives(cache, tmp_path):
     whole = Dataset(
         "made",
         synthetic=True,
-        users=made.users.head(30),
-        items=items,
+        users=made.users.head(30).astype(object),
+        items=items.astype(object),
         interactions=made.interactions.take(kept),
         match_sets=((("1",), ("2", "3")),),
     )
