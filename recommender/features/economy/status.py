@@ -40,4 +40,5 @@ def _standardised(values: Sequence[int | None]) -> NDArray[np.float64]:
     known = column[~np.isnan(column)]
     if not len(known):
         return column
-    return (column - known.mean()) / (float(known.std()) or 1)
+    standardised: NDArray[np.float64] = (column - known.mean()) / (float(known.std()) or 1)
+    return standardised
