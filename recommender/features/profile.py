@@ -2,8 +2,9 @@
 
 Demographics and economic status read the table of users alone, no interaction. The bin edges and item statistics of
 behaviour come from train alone; the labels of a user come from the history one passes, so a truncated history (cold
-start) gives the labels that a new user would have. Acceptance of new items needs a clock: where a source's times are
-only places in each user's history (RecBole's Amazon Beauty), it says little beyond activity.
+start) gives the labels that a new user would have. Acceptance of new items needs a clock that users share: where a
+source's times are places in each user's history (Amazon Beauty as atomic files), it is activity turned round (rank
+correlation -0.94) and says nothing of new items.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _ZIP = re.compile(r"([0-9]{5})(?:-?[0-9]{4})?")
 
 @dataclass(frozen=True)
 class State:
-    """A US state, the District of Columbia or a territory."""
+    """A US state, the District of Columbia, or an outlying area with US ZIP codes."""
 
     code: str
     """Two letters of the postal service."""
