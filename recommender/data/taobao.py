@@ -34,7 +34,7 @@ _PURCHASES = {
 _FIRST_DAY, _LAST_DAY = 2003_01_01, 2099_12_31
 """Taobao opened in 2003."""
 _ID = b"[0-9]{1,18}"
-_PURCHASE = re.compile(rb"\s*%b[ \t]+%b[ \t]+[0-9]{8}\s*" % (_ID, _ID))
+_PURCHASE = re.compile(rb"\s*%b[ \t]+%b[ \t]+[1-9][0-9]{7}\s*" % (_ID, _ID))
 _PRODUCT = re.compile(rb"\s*(%b)[ \t]+(%b)(?:[ \t].*)?\s*" % (_ID, _ID))
 _OUTFIT = re.compile(rb"\s*(%b)[ \t]+(%b(?:[;,]%b)*)\s*" % (_ID, _ID, _ID))
 _PICTURE = re.compile("([0-9]{1,18})[.]jpg", re.IGNORECASE)
@@ -171,7 +171,7 @@ def _days(numbers: NDArray[np.int64]) -> tuple[NDArray[np.datetime64], NDArray[n
     """(n,) the days of numbers yyyymmdd, and (n,) whether there is such a day."""
     year, month, day = numbers // 10**4, numbers // 100 % 100, numbers % 100
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days: NDArray[np.datetime64] = months.astype("datetime64[D]") + (day - 1)
+    days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
     real = (days.astype("datetime64[M]") == months) & (month >= 1) & (month <= 12)
     return days, real & (numbers >= _FIRST_DAY) & (numbers <= _LAST_DAY)
 
