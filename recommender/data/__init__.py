@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recommender.caching import CacheFolderError
+from recommender.data.amazon import (
+    amazon_2014_files,
+    amazon_2023_files,
+    read_amazon_2014,
+    read_amazon_2023,
+)
 from recommender.data.atomic import atomic_files, read_atomic, write_atomic
 from recommender.data.dataset import DataError, Dataset, Interactions
 from recommender.data.described import described_files, read_described
@@ -17,6 +23,7 @@ from recommender.data.movielens import read_ml1m, read_ml100k
 from recommender.data.movielens_csv import read_movielens_csv
 from recommender.data.skipping import TOLERANCE
 from recommender.data.store import stored
+from recommender.data.taobao import read_taobao, taobao_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +47,8 @@ def _csv_release(name: str) -> _Source:
 
 
 _NAMED: dict[str, _Source] = {
+    "amazon-2014": _Source(read_amazon_2014, amazon_2014_files),
+    "amazon-2023": _Source(read_amazon_2023, amazon_2023_files),
     "ml-1m": _Source(read_ml1m, _inside("ratings.dat", "users.dat", "movies.dat")),
     "ml-100k": _Source(read_ml100k, _inside("u.data", "u.user", "u.item")),
     "ml-20m": _csv_release("MovieLens-20M"),
@@ -47,6 +56,7 @@ _NAMED: dict[str, _Source] = {
     "ml-32m": _csv_release("MovieLens-32M"),
     "ml-latest": _csv_release("MovieLens-latest"),
     "ml-latest-small": _csv_release("MovieLens-latest-small"),
+    "taobao-fashion": _Source(read_taobao, taobao_files),
 }
 """Data sets that have a folder of their name."""
 _FORMATS: dict[str, _Source] = {
@@ -57,7 +67,7 @@ _FORMATS: dict[str, _Source] = {
 
 
 def load(source: str, path: Path | None = None, seed: int = 0, tolerance: float = TOLERANCE) -> Dataset:
-    """The data set `source`: "embedded", a MovieLens release ("ml-1m" ...), or "atomic" or "table" data at `path`.
+    """The data set `source`: "embedded", a release of MovieLens, Amazon or Taobao, or "atomic" or "table" data at `path`.
 
     Files are read from `path`, or from the folder `source` inside the folder that SCREENTEST_DATA names; what was read
     once is opened from the cache as long as the files stay the same. `seed` is the embedded generator's, `tolerance` the
@@ -80,7 +90,7 @@ def load(source: str, path: Path | None = None, seed: int = 0, tolerance: float 
             )
         path = Path(root) / source
     read, files = known[source].read, known[source].files(path)
-    if not all(file.is_file() for file in files):
+    if not all(file.exists() for file in files):
         return read(path, tolerance)
     return stored(
         (source, str(path), str(path.resolve()), repr(tolerance)), files, lambda: read(path, tolerance)

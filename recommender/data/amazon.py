@@ -97,6 +97,22 @@ def read_amazon_2023(path: Path, tolerance: float = TOLERANCE) -> Dataset:
     return _read(path, tolerance, _RELEASE_2023)
 
 
+def amazon_2014_files(path: Path) -> list[Path]:
+    """The files that are read; DataError as `read_amazon_2014` raises it."""
+    return _files(path, _RELEASE_2014)
+
+
+def amazon_2023_files(path: Path) -> list[Path]:
+    """The files that are read; DataError as `read_amazon_2023` raises it."""
+    return _files(path, _RELEASE_2023)
+
+
+def _files(path: Path, release: _Release) -> list[Path]:
+    reviews, category = _reviews_file(path, release)
+    metadata = _metadata_file(reviews, category, release, sole=path.is_dir())
+    return [reviews] if metadata is None else [reviews, metadata]
+
+
 def _read(path: Path, tolerance: float, release: _Release) -> Dataset:
     reviews, category = _reviews_file(path, release)
     metadata = _metadata_file(reviews, category, release, sole=path.is_dir())
@@ -185,7 +201,11 @@ def _interactions(
         np.frombuffer(time_column, dtype=np.int64),
     )
     kept = keep_earliest(
-        inter, list(users), list(items), lambda row: file.place(line_column[row]), file.skips
+        inter,
+        list(users),
+        list(items),
+        lambda rows: [file.place(line_column[row]) for row in rows],
+        file.skips,
     )
     return kept, users, items
 

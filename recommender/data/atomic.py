@@ -78,6 +78,7 @@ def read_atomic(path: Path, tolerance: float = TOLERANCE) -> Dataset:
         users=object_table({"user_id": users, **_user_columns(people)}),
         items=object_table({"item_id": items, **_item_columns(goods, items)}),
         interactions=inter,
+        clock=inter.has_clock(),
         skipped=skipped_users + skipped_items + skips.close(len(inter) + skips.left_out),
     )
 

@@ -41,6 +41,10 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user)
 
+    def has_clock(self) -> bool:
+        """Whether times are moments: if none is above the number of interactions of the busiest user, they are places."""
+        return not len(self) or int(self.time.max()) > int(np.bincount(self.user).max())
+
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
         """The rows named by a boolean mask or by row numbers, in that order."""
         return Interactions(self.user[rows], self.item[rows], self.rating[rows], self.time[rows])
@@ -68,6 +72,8 @@ class Dataset:
     users: pd.DataFrame
     items: pd.DataFrame
     interactions: Interactions
+    clock: bool = True
+    """False where times only number each user's interactions: then times of different users cannot be compared."""
     skipped: tuple[Skipped, ...] = ()
     """What the reader left out of the files."""
     match_sets: tuple[MatchSet, ...] = ()

@@ -118,6 +118,7 @@ def read_described(path: Path, tolerance: float = TOLERANCE) -> Dataset:
         users=object_table({"user_id": user_ids, **_user_columns(described.users, users)}),
         items=object_table({"item_id": item_ids, **_item_columns(path, described.items, items)}),
         interactions=inter,
+        clock=inter.has_clock(),
         skipped=skipped_items + skipped_users + skips.close(len(inter) + skips.left_out),
     )
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.data.dataset import DataError, Interactions
-from recommender.data.skipping import SHOWN
+from recommender.data.repeats import keep_earliest
 from recommender.data.tables import require
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -69,12 +69,14 @@ def read_interactions(
     if not len(inter):
         skips.close(skips.left_out)
         raise DataError(f"{source.path}: holds no interactions")
-    again = _repeats(inter, len(item.ids))
-    if len(again):
-        gone = np.concatenate([np.zeros(0, dtype=np.int64), *lost])
-        skips.repeated(_repeated(source, inter, again, gone, user.ids, item.ids), len(again))
-        inter = inter.take(np.setdiff1d(np.arange(len(inter)), again, assume_unique=True))
-    return inter, user.ids, item.ids
+    gone = np.sort(np.concatenate(lost))
+    # Row n of what was kept is row n + (rows lost before it) of the source.
+    shift = gone - np.arange(len(gone))
+
+    def places(rows: Sequence[int]) -> list[str]:
+        return source.places((rows + np.searchsorted(shift, rows, side="right")).tolist())
+
+    return keep_earliest(inter, user.ids, item.ids, places, skips), user.ids, item.ids
 
 
 class _Numbering:
@@ -170,37 +172,3 @@ def _joined(parts: list[Interactions]) -> Interactions:
         np.concatenate([empty.rating, *(part.rating for part in parts)]),
         np.concatenate([empty.time, *(part.time for part in parts)]),
     )
-
-
-def _repeats(inter: Interactions, items: int) -> NDArray[np.int64]:
-    """Numbers of the rows whose user and item stand in an earlier row (in time, then in the source) together."""
-    pair = inter.user * np.int64(items) + inter.item
-    ordered = np.sort(pair)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    del ordered
-    if not len(twice):
-        return np.zeros(0, dtype=np.int64)
-    place = np.searchsorted(twice, pair).clip(max=len(twice) - 1)
-    rows = np.flatnonzero(twice[place] == pair)
-    rows = rows[np.lexsort((rows, inter.time[rows], pair[rows]))]
-    later = np.concatenate([[False], pair[rows][1:] == pair[rows][:-1]])
-    return np.sort(rows[later])
-
-
-def _repeated(
-    source: Source,
-    inter: Interactions,
-    again: NDArray[np.int64],
-    gone: NDArray[np.int64],
-    user_ids: list[str],
-    item_ids: list[str],
-) -> Iterator[str]:
-    # Row n of what was kept is row n + (rows lost before it) of the source.
-    shift = np.sort(gone) - np.arange(len(gone))
-    shown = again[:SHOWN]
-    places = source.places((shown + np.searchsorted(shift, shown, side="right")).tolist())
-    for place, row in zip(places, shown.tolist(), strict=True):
-        yield (
-            f"{place}: user {user_ids[inter.user[row]]} and item {item_ids[inter.item[row]]} stand together in another "
-            "row too; the earliest is kept"
-        )

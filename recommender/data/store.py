@@ -35,7 +35,7 @@ def stored(key: Sequence[str], files: Sequence[Path], read: Callable[[], Dataset
 
     Interactions are memory-mapped and read-only: opening takes no memory and no time that grows with them.
     """
-    name = content_key(_code(), *key, *(part for file in files for part in (file.name, _file_hash(file))))
+    name = content_key(_code(), *key, *(part for file in files for part in (file.name, _hash(file))))
     folder = cached_folder("data", name, lambda unfinished: _write(read(), unfinished))
     try:
         return _open(folder)
@@ -54,6 +54,7 @@ def _write(dataset: Dataset, folder: Path) -> None:
     rest = {
         "name": dataset.name,
         "synthetic": dataset.synthetic,
+        "clock": dataset.clock,
         "skipped": [asdict(each) for each in dataset.skipped],
         "match_sets": dataset.match_sets,
     }
@@ -70,6 +71,7 @@ def _open(folder: Path) -> Dataset:
         interactions=Interactions(
             *(np.load(folder / f"{column}.npy", mmap_mode="r", allow_pickle=False) for column in _COLUMNS)
         ),
+        clock=rest["clock"],
         skipped=tuple(Skipped(**{**each, "first": tuple(each["first"])}) for each in rest["skipped"]),
         match_sets=tuple(tuple(map(tuple, outfit)) for outfit in rest["match_sets"]),
     )
@@ -88,6 +90,13 @@ def _table(path: Path) -> pd.DataFrame:
 def _code() -> str:
     """A hash of the readers' code: what an older version read is not taken for what this one would read."""
     return content_key(*(module.read_bytes() for module in sorted(Path(__file__).parent.glob("*.py"))))
+
+
+def _hash(path: Path) -> str:
+    """Of a file its content; of a folder the names in it and below, since of pictures only the places are kept."""
+    if not path.is_dir():
+        return _file_hash(path)
+    return content_key(*sorted(str(each.relative_to(path)) for each in path.rglob("*")))
 
 
 def _file_hash(path: Path) -> str:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import io
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from recommender.data.dataset import DataError, Dataset, Interactions
-from recommender.data.delimited import read_bytes
 from recommender.data.line_files import LineFile
 from recommender.data.repeats import keep_earliest
 from recommender.data.skipping import TOLERANCE
 from recommender.data.tables import object_table
+from recommender.data.text_files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -31,6 +31,7 @@ _PURCHASES = {
     "small_user_bought_history.txt": "Taobao fashion (small)",
 }
 """The whole data and the sample of them are two data sets."""
+_PRODUCTS, _OUTFITS = "dim_items.txt", "dim_fashion_matchsets.txt"
 _FIRST_DAY, _LAST_DAY = 2003_01_01, 2099_12_31
 """Taobao opened in 2003."""
 _ID = b"[0-9]{1,18}"
@@ -64,8 +65,8 @@ def read_taobao(path: Path, tolerance: float = TOLERANCE) -> Dataset:
     file = LineFile(_purchases_file(path), tolerance)
     folder = file.path.parent
     table, lines = _purchases(file)
-    categories, skipped_products = _categories(folder / "dim_items.txt", tolerance)
-    outfits, skipped_outfits = _outfits(folder / "dim_fashion_matchsets.txt", tolerance)
+    categories, skipped_products = _categories(folder / _PRODUCTS, tolerance)
+    outfits, skipped_outfits = _outfits(folder / _OUTFITS, tolerance)
     users, user_rows = np.unique(table[:, 0], return_inverse=True)
     worn = np.array([int(item) for outfit in outfits for place in outfit for item in place], dtype=np.int64)
     known = np.array(list(categories), dtype=np.int64)
@@ -80,7 +81,7 @@ def read_taobao(path: Path, tolerance: float = TOLERANCE) -> Dataset:
         ),
         user_ids,
         item_ids,
-        lambda row: file.place(int(lines[row])),
+        lambda rows: [file.place(int(lines[row])) for row in rows],
         file.skips,
     )
     return Dataset(
@@ -98,6 +99,13 @@ def read_taobao(path: Path, tolerance: float = TOLERANCE) -> Dataset:
         skipped=file.close() + skipped_products + skipped_outfits,
         match_sets=outfits,
     )
+
+
+def taobao_files(path: Path) -> list[Path]:
+    """The files that are read and the folders of pictures; DataError as `read_taobao` raises it."""
+    purchases = _purchases_file(path)
+    more = [purchases.with_name(name) for name in (_PRODUCTS, _OUTFITS)]
+    return [purchases, *(file for file in more if file.exists()), *_picture_folders(purchases.parent)]
 
 
 def _purchases_file(path: Path) -> Path:
@@ -226,21 +234,25 @@ def _descriptions(categories: Sequence[str | None], item_ids: Sequence[str]) -> 
 
 def _images(folder: Path, item_ids: Sequence[str]) -> dict[str, list[str | None]]:
     """The column `image`, if there is a folder of pictures."""
-    roots = sorted(
-        entry.path
-        for entry in os.scandir(folder)
-        if entry.is_dir() and (entry.name == "images" or entry.name.startswith("tianchi_fm_img"))
-    )
+    roots = _picture_folders(folder)
     if not roots:
         return {}
     paths: dict[str, str] = {}
     while roots:
         for entry in sorted(os.scandir(roots.pop(0)), key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False):
-                roots.append(entry.path)
+                roots.append(Path(entry.path))
             elif picture := _PICTURE.fullmatch(entry.name):
                 paths.setdefault(picture[1], entry.path)
     return {"image": [paths.get(id_) for id_ in item_ids]}
+
+
+def _picture_folders(folder: Path) -> list[Path]:
+    return sorted(
+        Path(entry.path)
+        for entry in os.scandir(folder)
+        if entry.is_dir() and (entry.name == "images" or entry.name.startswith("tianchi_fm_img"))
+    )
 
 
 def _shown(line: bytes) -> str:

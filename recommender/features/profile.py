@@ -2,9 +2,9 @@
 
 Demographics and economic status read the table of users alone, no interaction. The bin edges and item statistics of
 behaviour come from train alone; the labels of a user come from the history one passes, so a truncated history (cold
-start) gives the labels that a new user would have. Acceptance of new items needs a clock that users share: where a
-source's times are places in each user's history (Amazon Beauty as atomic files), it is activity turned round (rank
-correlation -0.94) and says nothing of new items.
+start) gives the labels that a new user would have. Acceptance of new items needs a clock that users share: where times
+are places in each user's history (Amazon Beauty as atomic files) it would be activity turned round (rank correlation
+-0.94), and is unknown.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class ProfileLabels:
 
     def __init__(self, dataset: Dataset, train: Interactions) -> None:
         self._users = len(dataset.users)
+        self._clock = dataset.clock
         self._count = np.bincount(train.item, minlength=len(dataset.items)).astype(np.float64)
         self._first_seen = np.full(len(dataset.items), np.iinfo(np.int64).max)
         np.minimum.at(self._first_seen, train.item, train.time)
@@ -105,7 +106,7 @@ class ProfileLabels:
         share = genre_counts / np.maximum(genre_counts.sum(1, keepdims=True), 1)
         entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(1)
         rating = history.rating.astype(np.float64)
-        known = self._count[item] > 0
+        known = (self._count[item] > 0) & self._clock
         age_of_item = np.where(known, history.time - self._first_seen[item], 0).astype(np.float64)
         return np.column_stack(
             [

@@ -295,6 +295,7 @@ def test_nothing_is_written_over(tmp_path):
 
 def test_the_real_amazon_beauty_has_its_published_counts(beauty_folder, tmp_path):
     data = load("atomic", beauty_folder)
+    assert not data.clock
     split = prepare(data, min_rating=3, core=5)
     assert [(step.step, step.users, step.items, step.interactions) for step in split.steps] == [
         ("read", 22_363, 12_101, 198_502),

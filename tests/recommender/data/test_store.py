@@ -37,9 +37,10 @@ def same(first, second):
         ours, theirs = getattr(first.interactions, name), getattr(second.interactions, name)
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
-    assert (first.name, first.synthetic, first.skipped, first.match_sets) == (
+    assert (first.name, first.synthetic, first.clock, first.skipped, first.match_sets) == (
         second.name,
         second.synthetic,
+        second.clock,
         second.skipped,
         second.match_sets,
     )
@@ -60,6 +61,7 @@ def test_every_kind_of_column_survives(cache, tmp_path):
     whole = Dataset(
         "made",
         synthetic=True,
+        clock=False,
         users=made.users.head(30).astype(object),
         items=items.astype(object),
         interactions=made.interactions.take(kept),

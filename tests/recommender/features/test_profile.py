@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,6 +122,14 @@ def test_items_never_seen_in_train_are_neither_new_nor_old():
     labels = ProfileLabels(dataset(train, 3, 3), train)
     history = interactions([(0, 2, 3, 500)])
     assert column(labels, "novelty_acceptance", history) == [UNKNOWN] * 3
+
+
+def test_without_a_clock_nobody_is_said_to_like_new_items(split):
+    with_clock = ProfileLabels(split.dataset, split.train)
+    without = ProfileLabels(replace(split.dataset, clock=False), split.train)
+    assert set(words(without, "novelty_acceptance", split.train)) == {"unknown"}
+    for name in BEHAVIOURS[:-1]:
+        assert column(without, name, split.train) == column(with_clock, name, split.train)
 
 
 def test_ages_given_as_numbers_fall_into_movielens_bands():
