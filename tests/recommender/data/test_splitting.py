@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from recommender_doubles import dataset, datasets, interactions, rows
 
 from recommender.data import DataError, Interactions
-from recommender.data.splitting import concatenate, k_core, latest, prepare, temporal_split
+from recommender.data.filtering import k_core
+from recommender.data.splitting import concatenate, latest, prepare, temporal_split
 
 
 def by_user(inter):
