@@ -46,8 +46,7 @@ class Counts:
 def counts(step: str, inter: Interactions, keep: NDArray[np.bool_] | None = None) -> Counts:
     """Size of `inter`, or of its rows where `keep` is True."""
     user, item = (inter.user, inter.item) if keep is None else (inter.user[keep], inter.item[keep])
-    users, items = np.count_nonzero(np.bincount(user)), np.count_nonzero(np.bincount(item))
-    return Counts(step, users, items, len(user))
+    return Counts(step, _distinct(user), _distinct(item), len(user))
 
 
 def filtered(dataset: Dataset, min_rating: float, core: int) -> tuple[Dataset, tuple[Counts, ...]]:
@@ -97,6 +96,10 @@ def core_mask(inter: Interactions, k: int, within: NDArray[np.bool_] | None = No
         keep ^= gone
         per_user -= np.bincount(inter.user[gone], minlength=len(per_user))
         per_item -= np.bincount(inter.item[gone], minlength=len(per_item))
+
+
+def _distinct(numbers: NDArray[np.int32]) -> int:
+    return int(np.count_nonzero(np.bincount(numbers)))
 
 
 def _weak(degree: NDArray[np.int64], k: int) -> NDArray[np.bool_]:

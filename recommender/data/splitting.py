@@ -107,6 +107,8 @@ def global_time_split(
     could have learnt them; such users and items leave the tables, and the step "known from train" says what remains.
     Raises DataError where a part is empty.
     """
+    if min(ratio) < 1:
+        raise DataError(f"a global-time split of {':'.join(map(str, ratio))} leaves a part empty")
     inter = by_user_and_time(dataset.interactions)
     n = len(inter)
     places = [min(int(cut), n - 1) for cut in _cuts(np.array(n), ratio)]
