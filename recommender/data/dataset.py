@@ -100,16 +100,18 @@ class Dataset:
     def compact(self) -> Dataset:
         """Drop users and items without interactions and renumber the rest in their old order."""
         inter = self.interactions
-        users = np.unique(inter.user)
-        items = np.unique(inter.item)
+        users, user = _renumbered(inter.user, self.users)
+        items, item = _renumbered(inter.item, self.items)
         return replace(
-            self,
-            users=self.users.iloc[users].reset_index(drop=True),
-            items=self.items.iloc[items].reset_index(drop=True),
-            interactions=Interactions(
-                np.searchsorted(users, inter.user).astype(np.int32),
-                np.searchsorted(items, inter.item).astype(np.int32),
-                inter.rating,
-                inter.time,
-            ),
+            self, users=users, items=items, interactions=Interactions(user, item, inter.rating, inter.time)
         )
+
+
+def _renumbered(numbers: NDArray[np.int32], table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int32]]:
+    """The rows of `table` that `numbers` names, and their new numbers."""
+    named = np.zeros(len(table), dtype=bool)
+    named[numbers] = True
+    if named.all():
+        return table, numbers
+    new = np.cumsum(named, dtype=np.int32) - np.int32(1)
+    return table[named].reset_index(drop=True), new[numbers]
