@@ -29,7 +29,7 @@ from recommender.data.splitting import temporal_split
 
 _STAGES = ("read", "open", "filter", "split")
 _PER_USER = 100
-_PER_ITEM = 500
+_PER_ITEM = 200
 _NAMES = ("userId", "movieId", "rating", "timestamp")
 _FIRST, _LAST = 800_000_000, 1_600_000_000
 
@@ -114,7 +114,7 @@ def _generate(rows: int, folder: Path) -> None:
     users, items = max(rows // _PER_USER, 10), max(rows // _PER_ITEM, 1000)
     popularity = np.cumsum(np.arange(1, items + 1) ** -0.8)
     activity = generator.lognormal(0, 1, users)
-    wanted = (activity / activity.sum() * rows * 1.1).astype(np.int64) + 1
+    wanted = (activity / activity.sum() * rows * 1.5).astype(np.int64) + 1
     parts = []
     for block in np.array_split(np.arange(users), max(rows // 10**6, 1)):
         user = np.repeat(block, wanted[block])

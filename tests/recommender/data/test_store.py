@@ -57,6 +57,7 @@ def test_every_kind_of_column_survives(cache, tmp_path):
     made = generate(0).dataset
     pictures = pd.Series([None, *(f"{n}.png" for n in range(39))], dtype=object)
     items = made.items.head(40).assign(image=pictures)
+    items.loc[0:2, "title"] = "[Rec] (2007)"
     kept = (made.interactions.item < 40) & (made.interactions.user < 30)
     whole = Dataset(
         "made",
@@ -67,6 +68,7 @@ def test_every_kind_of_column_survives(cache, tmp_path):
         interactions=made.interactions.take(kept),
         match_sets=((("1",), ("2", "3")),),
     )
+    whole.users.loc[0:3, "gender"] = None
     same(stored(("x",), [], lambda: whole), whole)
 
 
