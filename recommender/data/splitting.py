@@ -71,6 +71,11 @@ def prepare(
     if split == "leave-one-out":
         return leave_one_out(kept, steps)
     if split == "global-time":
+        if not dataset.clock:
+            raise DataError(
+                f"{dataset.name}: its times only number each user's interactions, so no instant divides all users; "
+                "use data.split ratio or leave-one-out"
+            )
         return global_time_split(kept, ratio, steps)
     raise DataError(f"unknown split {split!r}; known are ratio, leave-one-out, global-time")
 
