@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from recommender.data.download import Source
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -27,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 not, 2 wrong usage, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m recommender.data", description="Data sets and pictures.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_download(commands)
-    _add_images(commands)
+    _download_options(commands.add_parser("download", help="fetch a data set, or take its files"))
+    _images_options(commands.add_parser("images", help="fetch the pictures of a data set's items"))
     given = parser.parse_args(arguments)
     try:
         return int(given.run(given))
@@ -42,13 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return FAILED
 
 
-def _add_download(commands: Commands) -> None:
-    command = commands.add_parser(
-        "download",
-        help="fetch a data set from its publisher, or take its files",
-        description="Fetch a data set from its publisher, or take files that you have; both are checked.",
-        epilog=f"Known: {', '.join(KNOWN)}.",
+def _download_options(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Fetch a data set from its publisher, or take files that you have; both are checked."
     )
+    command.epilog = f"Known: {', '.join(KNOWN)}."
     command.add_argument("name", metavar="NAME", help="which, such as ml-1m")
     command.add_argument(
         "--to",
@@ -77,7 +73,7 @@ def _download(given: argparse.Namespace) -> int:
     print(_terms(source), flush=True)
     if source.files and not given.file and not given.yes:
         if not sys.stdin.isatty():
-            print("error: not asked for anything: say --yes if you agree to these terms", file=sys.stderr)
+            print("error: nothing was downloaded: say --yes if you agree to these terms", file=sys.stderr)
             return USAGE
         if input("Do you agree, and download it? [y/N] ").strip().lower() not in ("y", "yes"):
             print("nothing was downloaded")
@@ -101,12 +97,8 @@ def _terms(source: Source) -> str:
     return "\n".join(lines)
 
 
-def _add_images(commands: Commands) -> None:
-    command = commands.add_parser(
-        "images",
-        help="fetch the pictures of a data set's items",
-        description="Fetch the pictures whose addresses a data set gives: slowly, and each only once.",
-    )
+def _images_options(command: argparse.ArgumentParser) -> None:
+    command.description = "Fetch the pictures whose addresses a data set gives: slowly, and each only once."
     command.add_argument("source", metavar="SOURCE", help="as data.source of a scenario, such as amazon-2014")
     command.add_argument("--path", type=Path, metavar="PATH", help="as data.path of a scenario")
     command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="where pictures are put")

@@ -65,8 +65,8 @@ def extract(archive: Path, folder: Path, wanted: Collection[str], limits: Limits
         if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return _unzip(archive, folder, wanted, limits)
         if start.startswith(b"\x1f\x8b"):
-            with gzip.open(archive) as raw:
-                return _untar(archive, raw, folder, wanted, limits)
+            with gzip.open(archive) as unpacked:
+                return _untar(archive, unpacked, folder, wanted, limits)
         if start[257:262] == b"ustar":
             with archive.open("rb") as raw:
                 return _untar(archive, raw, folder, wanted, limits)
@@ -170,7 +170,9 @@ def _unzip(archive: Path, folder: Path, wanted: Collection[str], limits: Limits)
     return names.taken
 
 
-def _untar(archive: Path, raw: IO[bytes], folder: Path, wanted: Collection[str], limits: Limits) -> list[str]:
+def _untar(
+    archive: Path, raw: IO[bytes] | gzip.GzipFile, folder: Path, wanted: Collection[str], limits: Limits
+) -> list[str]:
     names = _Names(archive, wanted, limits)
     written = _Meter(archive, limits)
     # Metered below tarfile too: what is passed over is unpacked all the same, and headers are as long as they like.
@@ -193,7 +195,7 @@ def _untar(archive: Path, raw: IO[bytes], folder: Path, wanted: Collection[str],
 class _Metered(io.RawIOBase):
     """A stream whose bytes are counted."""
 
-    def __init__(self, raw: IO[bytes], meter: _Meter, name: str) -> None:
+    def __init__(self, raw: IO[bytes] | gzip.GzipFile, meter: _Meter, name: str) -> None:
         self._raw, self._meter, self._name = raw, meter, name
 
     def readable(self) -> bool:

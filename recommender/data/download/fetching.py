@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from recommender.data.download.sources import RemoteFile
 
-_CHUNK = 1 << 17
-
 
 class Progress(Protocol):
     """Is told how far one file is."""
@@ -178,7 +176,7 @@ def _receive(
     response: httpx2.Response, remote: RemoteFile, part: _Part, start: int, progress: Progress | None
 ) -> None:
     status = response.status_code
-    if status == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+    if status == 416 and start:
         part.clear()
         raise PassingError("the server has no such rest of the file; started anew", wait=0.0)
     if status in PASSING_STATUS:
@@ -202,7 +200,7 @@ def _receive(
     part.note.write_text(json.dumps(asdict(_Version(remote.url, _validator(response), total))))
     done = start
     with part.path.open("ab" if start else "wb") as file:
-        for chunk in response.iter_raw(_CHUNK):
+        for chunk in response.iter_raw():  # with a chunk size, what came last before a cut would be lost
             file.write(chunk)
             done += len(chunk)
             if progress is not None:

@@ -193,7 +193,7 @@ class _Download:
             reraise=True,
         )
         try:
-            raw = await attempts(self._get, http, url)
+            raw: bytes = await attempts(self._get, http, url)
             await asyncio.to_thread(self._store, item, raw)
         except _FailedError as error:
             return Outcome(item, url, "failed", error.reason, error.detail, permanent=True)
@@ -229,7 +229,8 @@ class _Download:
         """Wait until `host` may be asked, and hold a connection."""
         async with host.turns:
             async with host.pace:
-                while not host.closed and (left := host.next_start - time.monotonic()) > 0:
+                # Asked anew after each sleep: meanwhile the host may have put us off.
+                while not host.closed and (left := host.next_start - time.monotonic()) > 0:  # noqa: ASYNC110
                     await asyncio.sleep(left)
                 host.next_start = time.monotonic() + self._manners.delay
             if host.closed:
@@ -300,8 +301,7 @@ def _host_of(url: str) -> str:
     """Host and port of an http address; "" for anything else."""
     try:
         parts = urlsplit(url)
-        return (
-            f"{parts.hostname}:{parts.port}" if parts.scheme in ("http", "https") and parts.hostname else ""
-        )
+        host, port = parts.hostname, parts.port
     except ValueError:
         return ""
+    return f"{host}:{port}" if host and parts.scheme in ("http", "https") else ""

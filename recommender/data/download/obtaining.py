@@ -78,13 +78,7 @@ def obtain(
                 arrived = [_given(source, path, folder, say) for path in given]
             else:
                 arrived = _fetched(source, work, folder, say, progress, patience)
-            for file in arrived:
-                _place(source, file, ready, keep=bool(given))
-            missing = [name for name in source.needed if not (ready / name).is_file()]
-            if missing:
-                raise DataError(
-                    f"{source.name}: {', '.join(missing)}: in none of the files; give all with --file"
-                )
+            _unpack(source, arrived, ready, keep=bool(given))
             ready.rename(target)
         except BaseException:
             shutil.rmtree(ready, ignore_errors=True)
@@ -157,20 +151,22 @@ def _checked(
     return _Arrived(path, name, digest, catalogued)
 
 
-def _place(source: Source, file: _Arrived, ready: Path, *, keep: bool) -> None:
-    """Bring what is wanted of a file to `ready`; unless `keep`, the file may be moved or, if broken, removed."""
+def _unpack(source: Source, arrived: Sequence[_Arrived], ready: Path, *, keep: bool) -> None:
+    """Bring what is wanted of the files to `ready`; unless `keep`, they may be moved and are removed if useless."""
     wanted = {*source.needed, *source.also}
-    if file.name in wanted:
-        if keep:
-            shutil.copyfile(file.path, ready / file.name)
-        else:
-            file.path.replace(ready / file.name)
-        return
     try:
-        extract(file.path, ready, wanted)
+        for file in arrived:
+            if file.name not in wanted:
+                extract(file.path, ready, wanted)
+            elif keep:
+                shutil.copyfile(file.path, ready / file.name)
+            else:
+                file.path.replace(ready / file.name)
+        _require_all(source, ready)
     except DataError:
         if not keep:
-            file.path.unlink()
+            for file in arrived:
+                file.path.unlink(missing_ok=True)
         raise
 
 
