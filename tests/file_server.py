@@ -49,7 +49,7 @@ class FileServer:
         self.sent = 0
         """Bytes of bodies."""
         self.at_once = 0
-        """Requests that were open at the same time, at most."""
+        """Requests that waited for the last of their bytes at the same time, at most."""
         self._open = 0
         self._lock = threading.Lock()
         outer = self
@@ -66,9 +66,6 @@ class FileServer:
                     outer._answer(self)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
-                finally:
-                    with outer._lock:
-                        outer._open -= 1
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -94,6 +91,7 @@ class FileServer:
         page = self.pages.get(handler.path, Page(status=404))
         if page.answers:
             status, headers = page.answers.pop(0)
+            self._ends()
             self._head(handler, status, headers, 0)
             return
         start, status, headers = 0, page.status, dict(page.headers)
@@ -103,6 +101,7 @@ class FileServer:
         if wanted and page.ranges and handler.headers.get("If-Range") in (None, page.etag):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             if start >= len(page.body):
+                self._ends()
                 self._head(handler, 416, {"Content-Range": f"bytes */{len(page.body)}"}, 0)
                 return
             status = 206
@@ -111,14 +110,24 @@ class FileServer:
         self._head(handler, status, headers, len(body) if page.length is None else page.length)
         cut = page.cut.pop(0) if page.cut else None
         body = body[:cut]
-        for at in range(0, len(body), 1000 if page.drip else len(body) or 1):
-            piece = body[at : at + 1000] if page.drip else body
-            handler.wfile.write(piece)
+        step = 1000 if page.drip else len(body) or 1
+        for at in range(0, len(body), step):
+            time.sleep(page.drip)
+            piece = body[at : at + step]
             with self._lock:
                 self.sent += len(piece)
-            time.sleep(page.drip)
+            if at + step >= len(body):
+                self._ends()
+            handler.wfile.write(piece)
+        if not body:
+            self._ends()
         if cut is not None or page.length is not None:
             handler.close_connection = True
+
+    def _ends(self) -> None:
+        # Before the last write: after it the client may already have begun the next request.
+        with self._lock:
+            self._open -= 1
 
     @staticmethod
     def _head(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str], length: int) -> None:

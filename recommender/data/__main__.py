@@ -102,9 +102,17 @@ def _images_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("source", metavar="SOURCE", help="as data.source of a scenario, such as amazon-2014")
     command.add_argument("--path", type=Path, metavar="PATH", help="as data.path of a scenario")
     command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="where pictures are put")
-    command.add_argument("--limit", type=int, metavar="N", help="only the first N items that have an address")
+    command.add_argument(
+        "--limit", type=_count, metavar="N", help="only the first N items that have an address"
+    )
     command.add_argument("--retry-failed", action="store_true", help="ask again for what failed for good")
     command.set_defaults(run=_images)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
 
 
 def _images(given: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ class PictureError(ValueError):
 
 def file_stem(item_id: str) -> str:
     """The name of an item's picture without extension: its id, whatever is no letter, digit or one of "_.-~" as %XX."""
-    return quote(item_id, safe="")
+    return quote(item_id, safe="", errors="surrogatepass")
 
 
 def local_images(folder: Path, item_ids: Sequence[str]) -> list[Path | None]:

@@ -51,7 +51,7 @@ class Outcomes:
 
 
 def _line(outcome: Outcome) -> str:
-    return json.dumps(asdict(outcome), ensure_ascii=False) + "\n"
+    return json.dumps(asdict(outcome)) + "\n"
 
 
 def _read(path: Path) -> dict[str, Outcome]:

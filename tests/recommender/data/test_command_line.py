@@ -176,3 +176,9 @@ def test_no_address_at_all_is_an_error(shop, tmp_path, run, column):
     code, _, err = run("images", "shop", "--to", tmp_path)
     assert (code, "no item has the address of a picture" in err) == (1, True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "all"])
+def test_a_limit_that_is_none_is_refused(tmp_path, run, limit):
+    with pytest.raises(SystemExit, match="2"):
+        run("images", "embedded", "--to", tmp_path, f"--limit={limit}")

@@ -38,18 +38,15 @@ def test_no_folder_is_an_error_and_not_a_lack_of_pictures(tmp_path):
         local_images(tmp_path / "nowhere", ["1"])
 
 
-@given(st.text(min_size=1))
+@given(st.text())  # half surrogate pairs too: JSON can hold them
 def test_no_id_names_another_place(item):
-    try:
-        stem = file_stem(item)
-    except UnicodeEncodeError:
-        return  # half a surrogate pair: no file can hold such an id
+    stem = file_stem(item)
     assert "/" not in stem
     assert "\\" not in stem
     assert "\0" not in stem
 
 
-@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), unique=True, max_size=5))
+@given(st.lists(st.text(max_size=8), unique=True, max_size=5))
 def test_two_ids_never_share_a_name(items):
     assert len({file_stem(item) for item in items}) == len(items)
 
