@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 
-from recommender.data import DataError, load
+from recommender.data import CacheFolderError, DataError, load
 from recommender.data.download import KNOWN, fetch_images, find, is_there, obtain
 from recommender.data.download.progress import file_bars, image_bar
+from recommender.data.skipping import TOLERANCE
+from recommender.data.splitting import SplitKind
+from recommender.data.statistics import show_statistics, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _download_options(commands.add_parser("download", help="fetch a data set, or take its files"))
     _images_options(commands.add_parser("images", help="fetch the pictures of a data set's items"))
+    _statistics_options(commands.add_parser("statistics", help="sizes after each filter, beside the paper's"))
     given = parser.parse_args(arguments)
     try:
         return int(given.run(given))
-    except DataError as error:
+    except (CacheFolderError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(f"error: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
@@ -132,6 +136,31 @@ def _images(given: argparse.Namespace) -> int:
         report = fetch_images(wanted, given.to, retry_failed=given.retry_failed, told=bar)
     print(f"{given.to}: {report}")
     return DONE if report.fetched + report.present else FAILED
+
+
+def _statistics_options(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Users, items and interactions after each filter and in each part, as in the paper's Table I."
+    )
+    command.add_argument("source", metavar="SOURCE", help="as data.source of a scenario, such as ml-1m")
+    command.add_argument("--path", type=Path, metavar="PATH", help="as data.path of a scenario")
+    command.add_argument(
+        "--min-rating", type=float, default=3.0, metavar="STARS", help="positives (default 3)"
+    )
+    command.add_argument("--core", type=int, default=5, metavar="K", help="of users and items (default 5)")
+    command.add_argument("--split", choices=get_args(SplitKind), default="ratio", help="(default ratio)")
+    command.add_argument(
+        "--tolerance", type=float, default=TOLERANCE, metavar="SHARE", help="of malformed lines"
+    )
+    command.set_defaults(run=_statistics)
+
+
+def _statistics(given: argparse.Namespace) -> int:
+    dataset = load(given.source, given.path, tolerance=given.tolerance)
+    for skipped in dataset.skipped:
+        print(skipped)
+    show_statistics(Console(), statistics(dataset, given.min_rating, given.core, given.split))
+    return DONE
 
 
 if __name__ == "__main__":

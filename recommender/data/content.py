@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from recommender.data.dataset import DataError, Dataset
 from recommender.data.images import local_images
 from recommender.data.skipping import TOLERANCE, Skips
@@ -42,7 +44,7 @@ def with_texts(dataset: Dataset, file: Path, tolerance: float = TOLERANCE) -> Da
     ]
     return replace(
         dataset,
-        items=dataset.items.assign(description=_objects(descriptions)),
+        items=dataset.items.assign(description=pd.Series(descriptions, dtype=object)),
         skipped=dataset.skipped + skips.close(len(table) + skips.left_out),
     )
 
@@ -56,4 +58,4 @@ def with_images(dataset: Dataset, folder: Path) -> Dataset:
     if not any(paths):
         raise DataError(f"{folder}: has a picture of none of the items of {dataset.name}, such as ITEM.jpg")
     images = [None if path is None else str(path) for path in paths]
-    return replace(dataset, items=dataset.items.assign(image=_objects(images)))
+    return replace(dataset, items=dataset.items.assign(image=pd.Series(images, dtype=object)))

@@ -124,12 +124,13 @@ class Data(_Section):
             raise ValueError(f"should give as path the {what}")
         return value
 
-
     @field_validator("negatives")
     @classmethod
     def _one_target(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("split") != "leave-one-out":
-            raise ValueError("should be left out: sampled candidates need data.split: leave-one-out, one target a user")
+            raise ValueError(
+                "should be left out: sampled candidates need data.split: leave-one-out, one target a user"
+            )
         return value
 
 
