@@ -129,9 +129,9 @@ def fetch(
         attempts(_attempt, http, remote, part, progress)
     except PassingError as error:
         asked = f" and asks to wait {error.wait:.0f} s" if error.wait is not None else ""
+        kept = f"{part.size:,} bytes are kept in {part.path}: the same command goes on from there. "
         raise DataError(
-            f"{remote.url}: {error.reason}{asked}; {part.size:,} bytes are kept in {part.path}: "
-            f"the same command goes on from there. {_BY_HAND}"
+            f"{remote.url}: {error.reason}{asked}. {kept if part.size else ''}{_BY_HAND}"
         ) from error
     digest = sha256_of(part.path)
     if expected is not None:
