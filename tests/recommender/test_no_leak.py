@@ -52,7 +52,7 @@ def fitted(split):
         "profile": profile,
         "train": inputs.train.item,
         "starts": inputs.train.start,
-        "text": inputs.text,
+        "text": inputs.text.vectors,
     }
     for name, params in MODELS.items():
         torch.manual_seed(0)
