@@ -123,7 +123,7 @@ def _member(path: Path, archive: np.lib.npyio.NpzFile, name: str) -> NDArray[np.
 
 def _broken(path: Path, error: Exception, array: str = "") -> DataError:
     where = f"{path}: {array}" if array else str(path)
-    if "allow_pickle" in str(error):
+    if "pickle" in str(error) or "Python objects" in str(error):
         return DataError(
             f"{where}: holds Python objects (a pickle), which could run code; save plain arrays of numbers"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -72,10 +73,19 @@ def encode_sentences(
 
 
 def _identity(network: Any) -> str:
-    """Layers with their options (pooling, longest text), weights, vocabulary and prompts."""
+    """Layers with their options, longest text, words and how they are cut, prompts, weights; not the name nor the place."""
     tokenizer = network.tokenizer
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
-    prompts = (network.default_prompt_name, sorted(network.prompts.items()))
-    return "\n".join(
-        [repr(network), repr(tokenizer), repr(vocabulary), repr(prompts), weights_fingerprint(network)]
-    )
+    if (backend := getattr(tokenizer, "backend_tokenizer", None)) is not None:
+        words = json.loads(backend.to_str())
+        for changed_by_use in ("padding", "truncation"):
+            words.pop(changed_by_use, None)
+    else:
+        words = tokenizer.get_vocab()
+    options = {
+        "tokenizer": type(tokenizer).__name__,
+        "words": words,
+        "longest": network.max_seq_length,
+        "prompt": network.default_prompt_name,
+        "prompts": network.prompts,
+    }
+    return f"{network!r}\n{json.dumps(options, sort_keys=True)}\n{weights_fingerprint(network)}"
