@@ -11,7 +11,6 @@ import csv
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +62,7 @@ def _movielens(path: Path | None) -> dict[str, Any]:
     genres, ids = items["genres"].tolist(), items["item_id"].tolist()
     posters = [folder / "posters" / f"{item}.jpg" for item in ids]
     encoder = image_encoder(_ENCODER)
-    began = time.perf_counter()
     pictures = encode_images([each if each.exists() else None for each in posters], encoder, progress=_told)
-    seconds = time.perf_counter() - began
     given = read_features(folder / "posters_efficientnet_lite0.npz", ids, "visual")
     return {
         "data": "ml-1m",
@@ -75,7 +72,7 @@ def _movielens(path: Path | None) -> dict[str, Any]:
             "given MiniLM": _signal(read_features(folder / "plots_minilm.npz", ids, "text"), genres),
         },
         "visual": {
-            _ENCODER: _pictures(pictures, genres, seconds),
+            _ENCODER: _pictures(pictures, genres),
             "given EfficientNet-Lite0": _signal(given, genres),
             "ours and given": _agreement(pictures.modality, given),
         },
@@ -93,14 +90,12 @@ def _embedded() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_posters(audience, folder)
-        began = time.perf_counter()
         pictures = encode_images([folder / f"{item}.png" for item in items["item_id"]], encoder)
-        seconds = time.perf_counter() - began
     # Posters are drawn by a style that is independent of genres: only the style can show.
     styles = [(str(style),) for style in audience.truth.catalogue.style]
     return fields | {
         "visual": {
-            _ENCODER: _pictures(pictures, items["genres"].tolist(), seconds),
+            _ENCODER: _pictures(pictures, items["genres"].tolist()),
             f"{_ENCODER}, styles for genres": _signal(pictures.modality, styles),
         }
     }
@@ -109,7 +104,7 @@ def _embedded() -> dict[str, Any]:
 def _own_texts(items: pd.DataFrame) -> dict[str, Any]:
     """With the genres left out of the text, and as models get it: then its neighbours share genres by construction."""
     genres = items["genres"].tolist()
-    unnamed = items.assign(genres=[()] * len(items))
+    unnamed = items.assign(genres=items["genres"].map(lambda _: ()))
     return {
         "TF-IDF + SVD, genres left out": _signal(text_features(unnamed), genres),
         "TF-IDF + SVD": _signal(text_features(items), genres),
@@ -128,12 +123,8 @@ def _signal(modality: Modality, labels: Sequence[Sequence[str]]) -> dict[str, An
     }
 
 
-def _pictures(pictures: ImageFeatures, labels: Sequence[Sequence[str]], seconds: float) -> dict[str, Any]:
-    return {
-        **_signal(pictures.modality, labels),
-        "unreadable": dict(pictures.reasons),
-        "seconds": round(seconds, 1),
-    }
+def _pictures(pictures: ImageFeatures, labels: Sequence[Sequence[str]]) -> dict[str, Any]:
+    return {**_signal(pictures.modality, labels), "unreadable": dict(pictures.reasons)}
 
 
 def _agreement(ours: Modality, given: Modality) -> dict[str, Any]:
