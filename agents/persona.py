@@ -23,8 +23,13 @@ _NAMES = {
         "Simon Steve Thomas Victor Walter"
     ).split(),
 }
-# How each mined label (Eq. 3) is told; a label without words says too little to be told.
-_BEHAVIOUR_WORDS: Mapping[str, Mapping[str, str]] = {
+# How each label that no source gives is told (Eq. 2, 3). Economic status is a tercile among the users, from a household's
+# income and a person's wage. "medium", what is usual, has no words, nor has "unknown".
+_LABEL_WORDS: Mapping[str, Mapping[str, str]] = {
+    "economic_status": {
+        "low": "have a comparatively low household income",
+        "high": "have a comparatively high household income",
+    },
     "activity": {"low": "are an occasional user", "high": "are a frequent user"},
     "popularity_taste": {"low": "look for lesser-known titles", "high": "prefer well-known titles"},
     "leniency": {"low": "rate strictly", "high": "rate generously"},
@@ -56,13 +61,15 @@ class Persona:
 def persona(
     user_id: str,
     record: Mapping[str, object],
-    behaviours: Mapping[str, str],
+    labels: Mapping[str, str],
     interests: Sequence[str],
     seed: int,
 ) -> Persona:
-    """A persona from a user's record (name, gender, age, occupation, zip), mined labels and favourite genres.
+    """A persona from a user's record (name, gender, age, occupation, zip, state), mined labels, favourite genres.
 
-    A user without a name gets one drawn by (seed, user) that fits the gender, any name if that is unknown.
+    `state` is the name of the US state that the postal code lies in, None if it lies in none; `labels` holds the label
+    of "economic_status", "activity" and the other fields that are mined. A user without a name gets one drawn by
+    (seed, user) that fits the gender, any name if that is unknown.
     """
 
     def known(field: str) -> str | None:
@@ -70,19 +77,23 @@ def persona(
         return value if isinstance(value, str) and value else None
 
     gender = known("gender")
-    told = [
-        _BEHAVIOUR_WORDS[name][label] for name, label in behaviours.items() if label in _BEHAVIOUR_WORDS[name]
-    ]
-    zip_code = known("zip")
+    told = [_LABEL_WORDS[name][label] for name, label in labels.items() if label in _LABEL_WORDS[name]]
     return Persona(
         name=known("name") or _draw_name(user_id, gender, seed),
         gender=_GENDER_WORDS.get(gender or ""),
         age=known("age"),
-        location=f"the area of US ZIP code {zip_code}" if zip_code else None,
+        location=_place(known("zip"), known("state")),
         occupation=known("occupation"),
         behaviour=_join(told),
         interests=_join(interests),
     )
+
+
+def _place(code: str | None, state: str | None) -> str | None:
+    """A code that lies in no US state may be a foreign one."""
+    if code is None or state is None:
+        return state if code is None else f"the area of postal code {code}"
+    return f"the area of US ZIP code {code} in {state}"
 
 
 def _draw_name(user_id: str, gender: str | None, seed: int) -> str:

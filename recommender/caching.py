@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _VARIABLE = "SCREENTEST_CACHE"
 
 
+class CacheFolderError(ValueError):
+    """The folder for cached things cannot be used; the message says which and what to do."""
+
+
 def cache_folder(kind: str) -> Path:
     """The folder of one kind of cached things inside $SCREENTEST_CACHE, or of the place the operating system has for caches."""
     root = os.environ.get(_VARIABLE)
@@ -44,7 +48,12 @@ def cached_folder(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     target = home / key
     if target.is_dir():
         return target
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CacheFolderError(
+            f"{home}: cannot be made ({error.strerror}); set {_VARIABLE} to a folder that can be written"
+        ) from error
     with FileLock(home / f"{key}.lock"):
         if not target.is_dir():
             unfinished = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=home))

@@ -1,4 +1,4 @@
-"""Full-ranking evaluation of a recommender, and the slates it proposes: one batched pass for both."""
+"""Evaluation of a recommender, over the whole catalogue or sampled candidates, and the slates it proposes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from recommender.models import Batch, ModelError, Recommender, scores
 from recommender.ranking import Slate, top
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from recommender.data.candidates import Candidates
     from recommender.data.dataset import Interactions
     from recommender.data.histories import Histories
 
@@ -38,25 +39,33 @@ def rank(
     `history` is what the model reads, `profile` (U, F) the labels, `seen` what must not be proposed. Where fewer
     than k items are left the score is -inf. Raises ModelError where a score is not a number.
     """
-    was_training = model.training
-    model.eval()
-    device = model.device
-    history, seen, profile = history.to(device), seen.to(device), profile.to(device)
-    table = model.items()
-    values, index = [], []
-    for chunk in torch.from_numpy(users).to(device).split(_BATCH):
-        batch = Batch(chunk, history.latest(chunk, model.history_length), profile[chunk])
-        value, item = top(scores(model.users(batch), table), k, seen.mask(chunk, len(table)))
-        values.append(value.cpu())
-        index.append(item.cpu())
-    model.train(was_training)
-    best = torch.cat(values)
-    # Top-k puts not-a-number first, so none can hide further down.
-    if best.isnan().any():
-        raise ModelError(
-            f"{type(model).__name__} gives scores that are not numbers; its training has diverged"
-        )
-    return best.numpy(), torch.cat(index).numpy()
+    seen = seen.to(model.device)
+
+    def best(chunk: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:
+        return top(scored, k, seen.mask(chunk, scored.shape[1]))
+
+    return _ranked(model, users, history, profile, best)
+
+
+@torch.inference_mode()
+def rank_candidates(
+    model: Recommender,
+    candidates: Candidates,
+    history: Histories,
+    profile: Tensor,
+    k: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """As `rank`, of the users and among the items of `candidates` alone; nothing else is masked."""
+    user = torch.from_numpy(candidates.user).to(model.device)
+    # By item number, as equal scores are ordered by their place.
+    item = torch.from_numpy(np.sort(candidates.item, axis=1)).to(model.device)
+
+    def best(chunk: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:
+        among = item[torch.searchsorted(user, chunk)]
+        value, place = top(scored.gather(1, among), k)
+        return value, among.gather(1, place)
+
+    return _ranked(model, candidates.user, history, profile, best)
 
 
 def evaluate(
@@ -65,16 +74,23 @@ def evaluate(
     profile: Tensor,
     targets: Interactions,
     cutoffs: Sequence[int],
+    candidates: Candidates | None = None,
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
-    """The users that have targets (B,), and each metric over the whole catalogue (B,), `history` masked.
+    """The users that have targets (B,), and each metric (B,): over the whole catalogue, `history` masked.
 
-    Raises DataError where nobody has a target.
+    With `candidates` the ranking is among each user's own few items instead. The rank of a target is 1 + the items
+    scored higher + the tied items with a smaller number. Raises DataError where nobody has a target, and where the
+    targets are not those of `candidates`.
     """
     if not len(targets):
         raise DataError("no user has a held-out interaction, so there is nothing to evaluate on")
     count = np.bincount(targets.user, minlength=len(history.start) - 1)
     users = np.flatnonzero(count)
-    value, index = rank(model, users, history, profile, history, max(cutoffs))
+    if candidates is None:
+        value, index = rank(model, users, history, profile, history, max(cutoffs))
+    else:
+        candidates.require(targets)
+        value, index = rank_candidates(model, candidates, history, profile, max(cutoffs))
     width = max(index.max(), targets.item.max()) + 1
     hits = np.isin(users[:, None] * width + index, targets.user.astype(np.int64) * width + targets.item)
     # Where the catalogue has run out there are only masked items left, which nobody is shown.
@@ -96,3 +112,32 @@ def propose(
         left = value > -np.inf
         slates.append(Slate(user, tuple(item[left].tolist()), tuple(value[left].tolist())))
     return slates
+
+
+def _ranked(
+    model: Recommender,
+    users: NDArray[np.int64],
+    history: Histories,
+    profile: Tensor,
+    best: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What `best` makes of users (B,) and their scores (B, I): values and item numbers, of all batches together."""
+    was_training = model.training
+    model.eval()
+    device = model.device
+    history, profile = history.to(device), profile.to(device)
+    table = model.items()
+    values, index = [], []
+    for chunk in torch.from_numpy(users).to(device).split(_BATCH):
+        batch = Batch(chunk, history.latest(chunk, model.history_length), profile[chunk])
+        value, item = best(chunk, scores(model.users(batch), table))
+        values.append(value.cpu())
+        index.append(item.cpu())
+    model.train(was_training)
+    first = torch.cat(values)
+    # Top-k puts not-a-number first, so none can hide further down.
+    if first.isnan().any():
+        raise ModelError(
+            f"{type(model).__name__} gives scores that are not numbers; its training has diverged"
+        )
+    return first.numpy(), torch.cat(index).numpy()

@@ -20,7 +20,8 @@ from agents.randomness import keyed_generator
 from agents.reply import Asked
 from agents.user import Script
 from prompts import inline, load_family
-from recommender.features.profile import BEHAVIOURS
+from recommender.features.economy import find_state
+from recommender.features.profile import ENHANCEMENTS
 from simulator.proposing import history_profile, truncated
 from simulator.scenario import ScenarioError
 from simulator.world import Member
@@ -230,16 +231,19 @@ def _persona(
 ) -> Persona:
     dataset = prepared.split.dataset
     record = {str(name): value for name, value in dataset.users.iloc[row].items()}
-    behaviours, interests = {}, []
+    code = record.get("zip")
+    state = find_state(code) if isinstance(code, str) else None
+    record["state"] = None if state is None else state.name
+    mined, interests = {}, []
     if labels is not None:
         for field, label in zip(prepared.labels.fields, labels.tolist(), strict=True):
-            if field.name in BEHAVIOURS:
-                behaviours[field.name] = field.labels[label]
+            if field.name in ENHANCEMENTS:
+                mined[field.name] = field.labels[label]
     if history is not None:
         genres = dataset.items["genres"]
         count = Counter(genre for item in history.item.tolist() for genre in genres.iloc[item])
         interests = [genre for genre, _ in count.most_common(_FAVOURITE_GENRES)]
-    return persona(str(record["user_id"]), record, behaviours, interests, scenario.seed)
+    return persona(str(record["user_id"]), record, mined, interests, scenario.seed)
 
 
 def _memory(titles: list[str], history: Interactions) -> Memory:

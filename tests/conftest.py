@@ -19,6 +19,14 @@ settings.register_profile("screentest", deadline=None)
 settings.load_profile("screentest")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """No test reads or writes what the person who runs it has cached."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCREENTEST_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def openai_server():
     """A factory of running `OpenAIServer`s, stopped when the test ends."""

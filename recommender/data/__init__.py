@@ -3,47 +3,82 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recommender.data.atomic import read_atomic, write_atomic
+from recommender.caching import CacheFolderError
+from recommender.data.amazon import (
+    amazon_2014_files,
+    amazon_2023_files,
+    read_amazon_2014,
+    read_amazon_2023,
+)
+from recommender.data.atomic import atomic_files, read_atomic, write_atomic
 from recommender.data.dataset import DataError, Dataset, Interactions
-from recommender.data.described import read_described
+from recommender.data.described import described_files, read_described
 from recommender.data.embedded import generate
 from recommender.data.movielens import read_ml1m, read_ml100k
 from recommender.data.movielens_csv import read_movielens_csv
+from recommender.data.skipping import TOLERANCE
+from recommender.data.store import stored
+from recommender.data.taobao import read_taobao, taobao_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DataError", "Dataset", "Interactions", "load", "write_atomic"]
+__all__ = ["CacheFolderError", "DataError", "Dataset", "Interactions", "load", "write_atomic"]
 
-_NAMED: dict[str, Callable[[Path], Dataset]] = {
-    "ml-1m": read_ml1m,
-    "ml-100k": read_ml100k,
-    "ml-20m": partial(read_movielens_csv, name="MovieLens-20M"),
-    "ml-25m": partial(read_movielens_csv, name="MovieLens-25M"),
-    "ml-32m": partial(read_movielens_csv, name="MovieLens-32M"),
-    "ml-latest": partial(read_movielens_csv, name="MovieLens-latest"),
-    "ml-latest-small": partial(read_movielens_csv, name="MovieLens-latest-small"),
+
+@dataclass(frozen=True)
+class _Source:
+    read: Callable[[Path, float], Dataset]
+    files: Callable[[Path], list[Path]]
+    """What `read` reads; a file that is missing is for `read` to complain of."""
+
+
+def _inside(*names: str) -> Callable[[Path], list[Path]]:
+    return lambda folder: [folder / name for name in names]
+
+
+def _csv_release(name: str) -> _Source:
+    return _Source(partial(read_movielens_csv, name=name), _inside("ratings.csv", "movies.csv"))
+
+
+_NAMED: dict[str, _Source] = {
+    "amazon-2014": _Source(read_amazon_2014, amazon_2014_files),
+    "amazon-2023": _Source(read_amazon_2023, amazon_2023_files),
+    "ml-1m": _Source(read_ml1m, _inside("ratings.dat", "users.dat", "movies.dat")),
+    "ml-100k": _Source(read_ml100k, _inside("u.data", "u.user", "u.item")),
+    "ml-20m": _csv_release("MovieLens-20M"),
+    "ml-25m": _csv_release("MovieLens-25M"),
+    "ml-32m": _csv_release("MovieLens-32M"),
+    "ml-latest": _csv_release("MovieLens-latest"),
+    "ml-latest-small": _csv_release("MovieLens-latest-small"),
+    "taobao-fashion": _Source(read_taobao, taobao_files),
 }
 """Data sets that have a folder of their name."""
-_FORMATS: dict[str, Callable[[Path], Dataset]] = {"atomic": read_atomic, "table": read_described}
+_FORMATS: dict[str, _Source] = {
+    "atomic": _Source(read_atomic, atomic_files),
+    "table": _Source(read_described, described_files),
+}
 """Formats of many data sets: only a path says which."""
 
 
-def load(source: str, path: Path | None = None, seed: int = 0) -> Dataset:
-    """The data set `source`: "embedded", a MovieLens release ("ml-1m" ...), or "atomic" or "table" data at `path`.
+def load(source: str, path: Path | None = None, seed: int = 0, tolerance: float = TOLERANCE) -> Dataset:
+    """The data set `source`: "embedded", a release of MovieLens, Amazon or Taobao, or "atomic" or "table" data at `path`.
 
-    Files are read from `path`, or from the folder `source` inside the folder that SCREENTEST_DATA names;
-    `seed` is the embedded generator's. Raises DataError where neither is given or a file is wrong.
+    Files are read from `path`, or from the folder `source` inside the folder that SCREENTEST_DATA names; what was read
+    once is opened from the cache as long as the files stay the same. `seed` is the embedded generator's, `tolerance` the
+    share of malformed lines up to which a file is read without them. Raises DataError where neither path nor folder is
+    given or a file is wrong.
     """
     if source == "embedded":
         return generate(seed).dataset
-    readers = _NAMED | _FORMATS
-    if source not in readers:
-        raise DataError(f"unknown data source {source!r}; known are embedded, {', '.join(readers)}")
+    known = _NAMED | _FORMATS
+    if source not in known:
+        raise DataError(f"unknown data source {source!r}; known are embedded, {', '.join(known)}")
     if path is None:
         root = os.environ.get("SCREENTEST_DATA")
         if source in _FORMATS:
@@ -54,4 +89,9 @@ def load(source: str, path: Path | None = None, seed: int = 0) -> Dataset:
                 f"or set SCREENTEST_DATA to a folder that holds {source}/"
             )
         path = Path(root) / source
-    return readers[source](path)
+    read, files = known[source].read, known[source].files(path)
+    if not all(file.exists() for file in files):
+        return read(path, tolerance)
+    return stored(
+        (source, str(path), str(path.resolve()), repr(tolerance)), files, lambda: read(path, tolerance)
+    )

@@ -18,11 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recommender.data.dataset import DataError, Dataset
-from recommender.data.table_files import read_text
-from recommender.data.tables import Known, Table, interactions, object_table, optional
+from recommender.data.interactions import Columns, Known, read_interactions
+from recommender.data.skipping import TOLERANCE, Skips
+from recommender.data.tables import Table, object_table, optional, read_records
+from recommender.data.text_files import TextFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from recommender.data.skipping import Skipped
 
 _TYPES = ("token", "token_seq", "float", "float_seq")
 _COLUMN = re.compile(f"([^:,;\\s]+):({'|'.join(_TYPES)})")
@@ -44,33 +48,46 @@ _GENDERS = {"": None, "F": "F", "M": "M"}
 _LIST_SEPARATORS = ("|", " > ", " ")
 
 
-def read_atomic(path: Path) -> Dataset:
+def read_atomic(path: Path, tolerance: float = TOLERANCE) -> Dataset:
     """The data set in the folder `path`, which holds one `.inter` file, or with the `.inter` file `path`.
 
     Without a `rating` column, or in an empty cell, the rating is NaN: it is not known. Without `.user` or `.item`
     the users or items are those of the interactions. An item without a title is called by its id. Lists (genre,
     genres, class, categories) are divided at "|" if the column has one, else at " > ", else at blanks.
-    Raises DataError with file:line for what the format does not allow, an id that `.user` or `.item` lacks, a
-    repeated pair of user and item, a code where words are needed (gender, occupation), and a time that is none.
+    Left out and counted are lines that the format does not allow, ids that stand twice or that `.user` or `.item` lacks,
+    times that are none, and all but the earliest interaction of a user and an item. Raises DataError with file:line for
+    a wrong header, a code where words are needed (gender, occupation), and more than the share `tolerance` of
+    malformed lines of one file.
     """
     inter_file = _inter_file(path)
-    people = _read(inter_file.with_suffix(".user"), optional_file=True)
-    goods = _read(inter_file.with_suffix(".item"), optional_file=True)
-    table = _read(inter_file)
-    if table is None:
-        raise DataError(f"{inter_file}: no such file")
-    columns = ("user_id", "item_id", "rating" if "rating" in table else None, "timestamp")
-    inter, user_ids, item_ids = interactions(
-        table, columns, _known(people, "user_id"), _known(goods, "item_id")
+    people, user_ids, skipped_users = _records(inter_file.with_suffix(".user"), "user_id", tolerance)
+    goods, item_ids, skipped_items = _records(inter_file.with_suffix(".item"), "item_id", tolerance)
+    source = _AtomicFile(inter_file)
+    skips = Skips(inter_file, tolerance)
+    inter, users, items = read_interactions(
+        source,
+        Columns("user_id", "item_id", "rating" if "rating" in source.names else None, "timestamp"),
+        skips,
+        None if people is None else Known(people.path, user_ids),
+        None if goods is None else Known(goods.path, item_ids),
     )
     name = inter_file.stem
     return Dataset(
         name.removesuffix(_SYNTHETIC),
         synthetic=name.endswith(_SYNTHETIC),
-        users=object_table({"user_id": user_ids, **_user_columns(people)}),
-        items=object_table({"item_id": item_ids, **_item_columns(goods, item_ids)}),
+        users=object_table({"user_id": users, **_user_columns(people)}),
+        items=object_table({"item_id": items, **_item_columns(goods, items)}),
         interactions=inter,
+        clock=inter.has_clock(),
+        skipped=skipped_users + skipped_items + skips.close(len(inter) + skips.left_out),
     )
+
+
+def atomic_files(path: Path) -> list[Path]:
+    """The files of the data set that are there; DataError as `read_atomic` raises it."""
+    inter_file = _inter_file(path)
+    more = (inter_file.with_suffix(suffix) for suffix in (".user", ".item"))
+    return [inter_file, *(file for file in more if file.exists())]
 
 
 def write_atomic(dataset: Dataset, folder: Path) -> Path:
@@ -112,24 +129,43 @@ def _inter_file(path: Path) -> Path:
     return found[0]
 
 
-def _read(path: Path, *, optional_file: bool = False) -> Table | None:
-    if optional_file and not path.exists():
-        return None
-    table = read_text(path, "\t", quoted=False)
-    names = []
-    for header in table.columns.column_names:
-        column = _COLUMN.fullmatch(header)
-        if column is None:
-            raise DataError(
-                f"{path}:1: {header[:80]!r} is not a column such as user_id:token, with tabs between columns "
-                f"and one of the types {', '.join(_TYPES)}"
-            )
-        name = column[1]
-        if name in names:
-            raise DataError(f"{path}:1: column {name!r} is named twice")
-        names.append(name)
-    cells = [_unquoted(column) for column in table.columns.columns]
-    return Table(path, pa.table(cells, names=names), table.place)
+class _AtomicFile:
+    """A text whose header names columns and types, as a source of tables with plain names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = TextFile(path, "\t", quoted=False)
+        names = []
+        for header in self._file.names:
+            column = _COLUMN.fullmatch(header)
+            if column is None:
+                raise DataError(
+                    f"{path}:1: {header[:80]!r} is not a column such as user_id:token, with tabs between columns "
+                    f"and one of the types {', '.join(_TYPES)}"
+                )
+            if column[1] in names:
+                raise DataError(f"{path}:1: column {column[1]!r} is named twice")
+            names.append(column[1])
+        self.names = tuple(names)
+
+    def tables(self, skips: Skips) -> Iterator[Table]:
+        """The rows in blocks, cells without quotation marks around them."""
+        for table in self._file.tables(skips):
+            cells = [_unquoted(column) for column in table.columns.columns]
+            yield Table(self, pa.table(cells, names=list(self.names)), table.rows)
+
+    def places(self, rows: Sequence[int]) -> list[str]:
+        """file:line of rows."""
+        return self._file.places(rows)
+
+
+def _records(path: Path, name: str, tolerance: float) -> tuple[Table | None, list[str], tuple[Skipped, ...]]:
+    """A table of users or items, None where there is no such file."""
+    if not path.exists():
+        return None, [], ()
+    skips = Skips(path, tolerance)
+    table, ids = read_records(_AtomicFile(path), name, skips)
+    return table, ids, skips.close(len(table) + skips.left_out)
 
 
 def _unquoted(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -138,15 +174,8 @@ def _unquoted(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     cells = column.to_pylist()
     return pa.chunked_array(
-        [[cell[1:-1].replace('""', '"') if _QUOTED.fullmatch(cell) else cell for cell in cells]]
+        [[cell[1:-1].replace('""', '"') if _QUOTED.fullmatch(cell) else cell for cell in cells]], pa.string()
     )
-
-
-def _known(table: Table | None, column: str) -> Known | None:
-    if table is None:
-        return None
-    table.require(column)
-    return Known(table.path, table.ids(column))
 
 
 def _first(table: Table | None, names: Sequence[str]) -> str | None:

@@ -41,6 +41,10 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user)
 
+    def has_clock(self) -> bool:
+        """Whether times are moments: if none is above the number of interactions of the busiest user, they are places."""
+        return not len(self) or int(self.time.max()) > int(np.bincount(self.user).max())
+
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Interactions:
         """The rows named by a boolean mask or by row numbers, in that order."""
         return Interactions(self.user[rows], self.item[rows], self.rating[rows], self.time[rows])
@@ -68,6 +72,8 @@ class Dataset:
     users: pd.DataFrame
     items: pd.DataFrame
     interactions: Interactions
+    clock: bool = True
+    """False where times only number each user's interactions: then times of different users cannot be compared."""
     skipped: tuple[Skipped, ...] = ()
     """What the reader left out of the files."""
     match_sets: tuple[MatchSet, ...] = ()
@@ -94,16 +100,18 @@ class Dataset:
     def compact(self) -> Dataset:
         """Drop users and items without interactions and renumber the rest in their old order."""
         inter = self.interactions
-        users = np.unique(inter.user)
-        items = np.unique(inter.item)
+        users, user = _renumbered(inter.user, self.users)
+        items, item = _renumbered(inter.item, self.items)
         return replace(
-            self,
-            users=self.users.iloc[users].reset_index(drop=True),
-            items=self.items.iloc[items].reset_index(drop=True),
-            interactions=Interactions(
-                np.searchsorted(users, inter.user).astype(np.int32),
-                np.searchsorted(items, inter.item).astype(np.int32),
-                inter.rating,
-                inter.time,
-            ),
+            self, users=users, items=items, interactions=Interactions(user, item, inter.rating, inter.time)
         )
+
+
+def _renumbered(numbers: NDArray[np.int32], table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int32]]:
+    """The rows of `table` that `numbers` names, and their new numbers."""
+    named = np.zeros(len(table), dtype=bool)
+    named[numbers] = True
+    if named.all():
+        return table, numbers
+    new = np.cumsum(named, dtype=np.int32) - np.int32(1)
+    return table[named].reset_index(drop=True), new[numbers]

@@ -10,14 +10,19 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from recommender.data.dataset import DataError, Dataset
-from recommender.data.delimited import read_bytes
-from recommender.data.table_files import read_parquet, read_text
-from recommender.data.tables import Known, Table, interactions, object_table, optional
+from recommender.data.interactions import Columns, Known, read_interactions
+from recommender.data.parquet_files import ParquetFile
+from recommender.data.skipping import TOLERANCE, Skips
+from recommender.data.tables import object_table, optional, read_records, require
+from recommender.data.text_files import TextFile, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pydantic_core import ErrorDetails
+
+    from recommender.data.skipping import Skipped
+    from recommender.data.tables import Source, Table
 
 _Column = Annotated[str, Field(min_length=1)]
 
@@ -68,6 +73,8 @@ class _Items(_File):
     """Parquet's lists, or text divided at `genre_separator`."""
     genre_separator: Annotated[str, Field(min_length=1)] = "|"
     description: _Column | None = None
+    image: _Column | None = None
+    """Path of a picture, relative to the YAML file, or its URL; empty if there is none."""
 
 
 class _Description(_Section):
@@ -84,33 +91,43 @@ class _Description(_Section):
     """Titles are needed: they are what a simulated user is told."""
 
 
-def read_described(path: Path) -> Dataset:
-    """The data set that the YAML file `path` describes (keys: see the classes above; README, "Data").
+def read_described(path: Path, tolerance: float = TOLERANCE) -> Dataset:
+    """The data set that the YAML file `path` describes (keys: see the classes above; docs/data.md).
 
-    Raises DataError with file:line for a mistake in the description or in the files it names.
+    Rows that say nothing usable are left out and counted. Raises DataError with file:line for a mistake in the
+    description, a missing column, a gender without a meaning, an item without a title, and more than the share
+    `tolerance` of malformed rows of one file.
     """
     described = _load(path)
-    items, item_ids = _table(path, described.items, described.items.item)
-    known_items = Known(items.path, item_ids)
+    items, item_ids, skipped_items = _records(path, described.items, described.items.item, tolerance)
     users, known_users = None, None
+    skipped_users: tuple[Skipped, ...] = ()
     if described.users is not None:
-        users, ids = _table(path, described.users, described.users.user)
+        users, ids, skipped_users = _records(path, described.users, described.users.user, tolerance)
         known_users = Known(users.path, ids)
     says = described.interactions
-    inter, user_ids, _ = interactions(
-        _open(path, says),
-        (says.user, says.item, says.rating, says.time),
-        known_users,
-        known_items,
-        per_second=1 if says.time_unit == "seconds" else 1000,
+    source = _open(path, says)
+    skips = Skips(source.path, tolerance)
+    columns = Columns(
+        says.user, says.item, says.rating, says.time, per_second=1 if says.time_unit == "seconds" else 1000
     )
+    inter, user_ids, _ = read_interactions(source, columns, skips, known_users, Known(items.path, item_ids))
     return Dataset(
         described.name,
         synthetic=described.synthetic,
         users=object_table({"user_id": user_ids, **_user_columns(described.users, users)}),
-        items=object_table({"item_id": item_ids, **_item_columns(described.items, items)}),
+        items=object_table({"item_id": item_ids, **_item_columns(path, described.items, items)}),
         interactions=inter,
+        clock=inter.has_clock(),
+        skipped=skipped_items + skipped_users + skips.close(len(inter) + skips.left_out),
     )
+
+
+def described_files(path: Path) -> list[Path]:
+    """The YAML file and the files it names; DataError as `read_described` raises it."""
+    described = _load(path)
+    sections = (described.interactions, described.users, described.items)
+    return [path, *(path.parent / section.file for section in sections if section is not None)]
 
 
 def _load(path: Path) -> _Description:
@@ -143,17 +160,20 @@ def _mistake(path: Path, value: object, error: ErrorDetails) -> str:
     return f"{path}:{line}: {key} {wishes.get(error['type'], error['msg'])}"
 
 
-def _open(path: Path, says: _File) -> Table:
+def _open(path: Path, says: _File) -> Source:
     file = path.parent / says.file
     if Path(says.file).suffix == ".parquet":
-        return read_parquet(file)
-    return read_text(file, says.separator, quoted=True)
+        return ParquetFile(file)
+    return TextFile(file, says.separator, quoted=True)
 
 
-def _table(path: Path, says: _Users | _Items, id_column: str) -> tuple[Table, list[str]]:
-    table = _open(path, says)
-    table.require(id_column)
-    return table, table.ids(id_column)
+def _records(
+    path: Path, says: _Users | _Items, id_column: str, tolerance: float
+) -> tuple[Table, list[str], tuple[Skipped, ...]]:
+    source = _open(path, says)
+    skips = Skips(source.path, tolerance)
+    table, ids = read_records(source, id_column, skips)
+    return table, ids, skips.close(len(table) + skips.left_out)
 
 
 def _user_columns(says: _Users | None, table: Table | None) -> Mapping[str, Sequence[object]]:
@@ -164,7 +184,7 @@ def _user_columns(says: _Users | None, table: Table | None) -> Mapping[str, Sequ
         column: str | None = getattr(says, field)
         if column is None:
             continue
-        table.require(column)
+        require(table.source, column)
         cells = table.text(column)
         if field == "gender":
             for row, cell in enumerate(cells):
@@ -178,8 +198,9 @@ def _user_columns(says: _Users | None, table: Table | None) -> Mapping[str, Sequ
     return found
 
 
-def _item_columns(says: _Items, table: Table) -> Mapping[str, Sequence[object]]:
-    table.require(*(column for column in (says.title, says.genres, says.description) if column is not None))
+def _item_columns(path: Path, says: _Items, table: Table) -> Mapping[str, Sequence[object]]:
+    told = (says.title, says.genres, says.description, says.image)
+    require(table.source, *(column for column in told if column is not None))
 
     def split(cell: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in cell.split(says.genre_separator) if part.strip())
@@ -188,8 +209,17 @@ def _item_columns(says: _Items, table: Table) -> Mapping[str, Sequence[object]]:
     untold = next((row for row, title in enumerate(titles) if not title.strip()), None)
     if untold is not None:
         raise DataError(f"{table.place(untold)}: {says.title} is empty; an item needs a title to be told of")
-    return {
+    columns: dict[str, Sequence[object]] = {
         "title": titles,
         "genres": [()] * len(table) if says.genres is None else table.lists(says.genres, split),
         "description": [""] * len(table) if says.description is None else table.text(says.description),
     }
+    if says.image is not None:
+        columns["image"] = [_picture(path, cell) for cell in table.text(says.image)]
+    return columns
+
+
+def _picture(path: Path, cell: str) -> str | None:
+    if not cell or "://" in cell:
+        return cell or None
+    return str((path.parent / cell).resolve())

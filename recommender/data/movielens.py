@@ -1,18 +1,24 @@
 """Readers for MovieLens-1M and MovieLens-100K (Harper and Konstan, 2015) as GroupLens publishes them.
 
-Whatever a file says that the format does not allow is a DataError with file:line; nothing is guessed or skipped.
+Lines that the format does not allow are counted and left out up to a tolerance; a code without a meaning is an error.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recommender.data.dataset import Dataset
-from recommender.data.delimited import Records, read_ratings
-from recommender.data.tables import object_table
+from recommender.data.dataset import DataError, Dataset
+from recommender.data.interactions import Columns, Known, read_interactions
+from recommender.data.skipping import TOLERANCE, Skips
+from recommender.data.tables import object_table, optional, read_records
+from recommender.data.text_files import TextFile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from recommender.data.dataset import Interactions
+    from recommender.data.skipping import Skipped
+    from recommender.data.tables import Table
 
 _AGE_BANDS_1M = {
     "1": "Under 18",
@@ -71,65 +77,121 @@ _GENRES_100K = (
 )
 
 
-def read_ml1m(folder: Path) -> Dataset:
+def read_ml1m(folder: Path, tolerance: float = TOLERANCE) -> Dataset:
     """MovieLens-1M from `ratings.dat`, `users.dat` and `movies.dat` (`::` between fields, Latin-1).
 
-    Raises DataError with file:line for a missing or empty file, a malformed line, an id that stands twice, a rating
-    of an unknown user or movie, or a second rating of the same movie by the same user.
+    Left out and counted are malformed lines, ids that stand twice, ratings that are not 1 to 5 or of an unknown user
+    or movie, and the later of two ratings of one movie by one user. Raises DataError with file:line for a missing or
+    empty file, an unknown code of gender, age or occupation, and more than the share `tolerance` of malformed lines.
     """
-    people = Records(folder / "users.dat", "::", 5)
+    people, user_ids, skipped = _records(
+        folder / "users.dat", "::", ("UserID", "Gender", "Age", "Occupation", "Zip-code"), tolerance
+    )
     users = object_table(
         {
-            "user_id": people.column(0),
-            "gender": people.coded(1, "gender", {"F": "F", "M": "M"}),
-            "age": people.coded(2, "age", _AGE_BANDS_1M),
-            "occupation": people.coded(3, "occupation", _OCCUPATIONS_1M),
-            "zip": [code or None for code in people.column(4)],
+            "user_id": user_ids,
+            "gender": people.coded("Gender", "gender", {"F": "F", "M": "M"}),
+            "age": people.coded("Age", "age", _AGE_BANDS_1M),
+            "occupation": people.coded("Occupation", "occupation", _OCCUPATIONS_1M),
+            "zip": optional(people.text("Zip-code")),
         }
     )
-    movies = Records(folder / "movies.dat", "::", 3)
+    movies, item_ids, skipped_movies = _records(
+        folder / "movies.dat", "::", ("MovieID", "Title", "Genres"), tolerance
+    )
     items = object_table(
         {
-            "item_id": movies.column(0),
-            "title": movies.column(1),
-            "genres": [tuple(genre for genre in row.split("|") if genre) for row in movies.column(2)],
+            "item_id": item_ids,
+            "title": movies.text("Title"),
+            "genres": [tuple(genre for genre in row.split("|") if genre) for row in movies.text("Genres")],
             "description": [""] * len(movies),
         }
     )
-    ratings = read_ratings(folder / "ratings.dat", "::", people, movies)
-    return Dataset("MovieLens-1M", synthetic=False, users=users, items=items, interactions=ratings)
+    ratings, skipped_ratings = _ratings(
+        folder / "ratings.dat",
+        "::",
+        Known(people.path, user_ids),
+        Known(movies.path, item_ids),
+        tolerance,
+    )
+    return Dataset(
+        "MovieLens-1M",
+        synthetic=False,
+        users=users,
+        items=items,
+        interactions=ratings,
+        skipped=skipped + skipped_movies + skipped_ratings,
+    )
 
 
-def read_ml100k(folder: Path) -> Dataset:
+def read_ml100k(folder: Path, tolerance: float = TOLERANCE) -> Dataset:
     """MovieLens-100K from `u.data`, `u.user` and `u.item`; the genre "unknown" is no genre.
 
-    Raises DataError as `read_ml1m` does.
+    Leaves out, counts and raises as `read_ml1m` does.
     """
-    people = Records(folder / "u.user", "|", 5)
+    people, user_ids, skipped = _records(
+        folder / "u.user", "|", ("user id", "age", "gender", "occupation", "zip code"), tolerance
+    )
+    ages = people.text("age")
+    for row, age in enumerate(ages):
+        if not (age.isascii() and age.isdigit() and 1 <= int(age) <= 120):
+            raise DataError(f"{people.place(row)}: age {age!r} is not a whole number from 1 to 120")
     users = object_table(
         {
-            "user_id": people.column(0),
-            "gender": people.coded(2, "gender", {"F": "F", "M": "M"}),
-            "age": people.whole(1, "age", 1, 120),
-            "occupation": [None if word in _UNSTATED_100K else word for word in people.column(3)],
-            "zip": [code or None for code in people.column(4)],
+            "user_id": user_ids,
+            "gender": people.coded("gender", "gender", {"F": "F", "M": "M"}),
+            "age": ages,
+            "occupation": [None if word in _UNSTATED_100K else word for word in people.text("occupation")],
+            "zip": optional(people.text("zip code")),
         }
     )
-    movies = Records(folder / "u.item", "|", 5 + len(_GENRES_100K))
+    movies, item_ids, skipped_movies = _records(
+        folder / "u.item",
+        "|",
+        ("movie id", "movie title", "release date", "video release date", "IMDb URL", *_GENRES_100K),
+        tolerance,
+    )
     flags = [
-        movies.coded(5 + n, f"flag of {genre}", {"0": None, "1": genre})
-        for n, genre in enumerate(_GENRES_100K)
+        movies.coded(genre, f"flag of {genre}", {"0": None, "1": None if genre == "unknown" else genre})
+        for genre in _GENRES_100K
     ]
     items = object_table(
         {
-            "item_id": movies.column(0),
-            "title": movies.column(1),
-            "genres": [
-                tuple(genre for genre in row if genre and genre != "unknown")
-                for row in zip(*flags, strict=True)
-            ],
+            "item_id": item_ids,
+            "title": movies.text("movie title"),
+            "genres": [tuple(genre for genre in row if genre) for row in zip(*flags, strict=True)],
             "description": [""] * len(movies),
         }
     )
-    ratings = read_ratings(folder / "u.data", "\t", people, movies)
-    return Dataset("MovieLens-100K", synthetic=False, users=users, items=items, interactions=ratings)
+    ratings, skipped_ratings = _ratings(
+        folder / "u.data", "\t", Known(people.path, user_ids), Known(movies.path, item_ids), tolerance
+    )
+    return Dataset(
+        "MovieLens-100K",
+        synthetic=False,
+        users=users,
+        items=items,
+        interactions=ratings,
+        skipped=skipped + skipped_movies + skipped_ratings,
+    )
+
+
+def _records(
+    path: Path, separator: str, names: tuple[str, ...], tolerance: float
+) -> tuple[Table, list[str], tuple[Skipped, ...]]:
+    """The lines of a table whose first column is the id."""
+    skips = Skips(path, tolerance)
+    source = TextFile(path, separator, quoted=False, names=names, encoding="latin-1")
+    table, ids = read_records(source, names[0], skips)
+    return table, ids, skips.close(len(table) + skips.left_out)
+
+
+def _ratings(
+    path: Path, separator: str, users: Known, items: Known, tolerance: float
+) -> tuple[Interactions, tuple[Skipped, ...]]:
+    """Lines of user, item, stars 1 to 5 and seconds."""
+    skips = Skips(path, tolerance)
+    source = TextFile(path, separator, quoted=False, names=("user", "item", "rating", "time"))
+    columns = Columns("user", "item", "rating", "time", stars=range(1, 6))
+    inter, _, _ = read_interactions(source, columns, skips, users, items)
+    return inter, skips.close(len(inter) + skips.left_out)

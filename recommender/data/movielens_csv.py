@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from recommender.data.dataset import DataError, Dataset
-from recommender.data.table_files import read_text
-from recommender.data.tables import Known, interactions, object_table
+from recommender.data.dataset import Dataset
+from recommender.data.interactions import Columns, Known, read_interactions
+from recommender.data.skipping import TOLERANCE, Skips
+from recommender.data.tables import object_table, read_records, require
+from recommender.data.text_files import TextFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,25 +16,24 @@ if TYPE_CHECKING:
 _NO_GENRES = "(no genres listed)"
 
 
-def read_movielens_csv(folder: Path, name: str) -> Dataset:
+def read_movielens_csv(folder: Path, tolerance: float = TOLERANCE, *, name: str) -> Dataset:
     """The release called `name` from `ratings.csv` and `movies.csv`: half stars, no demographics.
 
-    Users stand in the order of their first rating. Raises DataError with file:line for a malformed line, an id that
-    stands twice, a rating that is not 0.5, 1 ... 5, of an unknown movie, or of a movie that the user has rated already.
+    Users stand in the order of their first rating. Left out and counted are malformed lines, ids that stand twice,
+    ratings that are not 0.5, 1 ... 5 or of an unknown movie, and all but the earliest of a user's ratings of a movie.
+    Raises DataError with file:line for missing columns and more than the share `tolerance` of malformed lines.
     """
-    movies = read_text(folder / "movies.csv", ",", quoted=True)
-    movies.require("movieId", "title", "genres")
-    movie_ids = movies.ids("movieId")
-    ratings = read_text(folder / "ratings.csv", ",", quoted=True)
-    inter, user_ids, _ = interactions(
-        ratings, ("userId", "movieId", "rating", "timestamp"), items=Known(movies.path, movie_ids)
+    movie_skips = Skips(folder / "movies.csv", tolerance)
+    catalogue = TextFile(movie_skips.path, ",", quoted=True)
+    require(catalogue, "title", "genres")
+    movies, movie_ids = read_records(catalogue, "movieId", movie_skips)
+    skips = Skips(folder / "ratings.csv", tolerance)
+    inter, user_ids, _ = read_interactions(
+        TextFile(skips.path, ",", quoted=True),
+        Columns("userId", "movieId", "rating", "timestamp", stars=[half / 2 for half in range(1, 11)]),
+        skips,
+        items=Known(movies.path, movie_ids),
     )
-    wrong = np.flatnonzero(~np.isin(inter.rating, np.arange(1, 11) / 2))
-    if len(wrong):
-        row = int(wrong[0])
-        raise DataError(
-            f"{ratings.place(row)}: rating {ratings.cell('rating', row)!r} is not 0.5, 1, 1.5 ... or 5"
-        )
     return Dataset(
         name,
         synthetic=False,
@@ -51,4 +50,6 @@ def read_movielens_csv(folder: Path, name: str) -> Dataset:
             }
         ),
         interactions=inter,
+        skipped=movie_skips.close(len(movies) + movie_skips.left_out)
+        + skips.close(len(inter) + skips.left_out),
     )

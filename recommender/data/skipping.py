@@ -48,9 +48,9 @@ class Skips:
         self._first: dict[str, list[str]] = {"malformed": [], "repeated": []}
 
     @property
-    def full(self) -> bool:
-        """Whether enough malformed rows are known for the message, so that a caller need not look for more places."""
-        return len(self._first["malformed"]) >= SHOWN
+    def left_out(self) -> int:
+        """Rows left out so far, for whatever reason."""
+        return sum(self._count.values())
 
     def malformed(self, first: Iterable[str], count: int = 1) -> None:
         """`count` rows that say nothing usable; `first` are messages "file:line: what, what to do" of the first of them."""
@@ -64,13 +64,10 @@ class Skips:
         """What was left out of the `rows` of the file; DataError if it is beyond the tolerance."""
         bad = self._count["malformed"]
         if bad > self._tolerance * rows:
-            first = self._first["malformed"]
-            if bad == 1:
-                raise DataError(first[0])
-            shown = "\n".join(f"  {message}" for message in first)
+            shown = "\n".join(self._first["malformed"])
             raise DataError(
-                f"{self.path}: {bad:,} of {rows:,} rows cannot be used, more than the tolerated share of "
-                f"{self._tolerance:g}; mend them, or raise data.tolerance. The first:\n{shown}"
+                f"{shown}\n{self.path}: {bad:,} of {rows:,} rows cannot be used, more than the tolerated share of "
+                f"{self._tolerance:g}; mend the file, or raise data.tolerance to read it without them"
             )
         return tuple(
             Skipped(str(self.path), kind, self._count[kind], rows, tuple(self._first[kind]))

@@ -1,36 +1,52 @@
-"""Named columns of a file, whatever its format, and the interactions in them; every mistake is told with its place."""
+"""Named columns of a file, whatever its format; every mistake is told with its place."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recommender.data.dataset import DataError, Interactions
+from recommender.data.dataset import DataError
+from recommender.data.skipping import SHOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from recommender.data.skipping import Skips
+
 _LAST_TIME = 2.0**53
 """Whole seconds up to which a number with a decimal point is exact."""
-_TIME = "a time in whole seconds or milliseconds since 1970"
+
+
+class Source(Protocol):
+    """A file of named columns that is read in blocks of rows."""
+
+    path: Path
+    names: tuple[str, ...]
+
+    def tables(self, skips: Skips) -> Iterator[Table]:
+        """The rows in order; what cannot be a row is left out and told to `skips`."""
+
+    def places(self, rows: Sequence[int]) -> list[str]:
+        """Where rows (increasing) stand, such as file:line."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one length by name; every cell is text, "" if empty (in Parquet: or a list, or null)."""
+    """Columns of one length by name; every cell is text, "" if empty (in Parquet: or a list, a number, a time, null)."""
 
-    path: Path
+    source: Source
     columns: pa.Table
-    place: Callable[[int], str]
-    """Where a row stands, such as file:line."""
+    rows: NDArray[np.int64]
+    """(n,) the number of each row in the source."""
 
     def __len__(self) -> int:
         return int(self.columns.num_rows)
@@ -38,17 +54,41 @@ class Table:
     def __contains__(self, name: str) -> bool:
         return name in self.columns.column_names
 
-    def require(self, *names: str) -> None:
-        """DataError that names the first of these columns that is missing, and what there is."""
-        for name in names:
-            if name not in self:
-                raise DataError(
-                    f"{self.path}:1: no column {name!r}; the columns are {', '.join(self.columns.column_names)}"
-                )
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
+
+    def place(self, row: int) -> str:
+        """Where a row stands, such as file:line."""
+        return self.source.places([int(self.rows[row])])[0]
+
+    def with_columns(self, columns: pa.Table) -> Table:
+        """The same rows with other columns."""
+        return replace(self, columns=columns)
+
+    def drop(self, bad: NDArray[np.bool_], why: Callable[[int], str], skips: Skips) -> Table:
+        """The table without the rows where `bad`, which are told to `skips` as `why` says."""
+        wrong = np.flatnonzero(bad)
+        if not len(wrong):
+            return self
+        first = wrong[:SHOWN].tolist()
+        skips.malformed(self._messages(first, why), len(wrong))
+        return replace(self, columns=self.columns.filter(pa.array(~bad)), rows=self.rows[~bad])
 
     def text(self, name: str) -> list[str]:
         """The cells of a column; "" where nothing is given."""
-        return ["" if cell is None else str(cell) for cell in self._as_text(name).to_pylist()]
+        return ["" if cell is None else str(cell) for cell in self.strings(name).to_pylist()]
+
+    def strings(self, name: str) -> pa.ChunkedArray:
+        """A column as Arrow's text."""
+        column = self.columns[name]
+        try:
+            return column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise DataError(
+                f"{self.path}: column {name} of type {column.type} cannot be read as text"
+            ) from None
 
     def lists(self, name: str, split: Callable[[str], tuple[str, ...]]) -> list[tuple[str, ...]]:
         """A column of lists: Parquet's own, or text that `split` divides."""
@@ -57,32 +97,28 @@ class Table:
             return [tuple(str(part) for part in cell or ()) for cell in column.to_pylist()]
         return [split(cell) for cell in self.text(name)]
 
-    def ids(self, name: str) -> list[str]:
-        """A column that names the rows; DataError for an empty cell or one that stands twice."""
-        found = self.text(name)
-        first: dict[str, int] = {}
-        for row, cell in enumerate(found):
-            if not cell:
-                raise DataError(f"{self.place(row)}: {name} is empty")
-            if (other := first.setdefault(cell, row)) != row:
-                raise DataError(f"{self.place(row)}: {name} {cell!r} stands at {self.place(other)} already")
-        return found
+    def coded(self, name: str, what: str, meaning: Mapping[str, str | None]) -> list[str | None]:
+        """The meaning of each cell; DataError for a cell that has none."""
+        cells = self.text(name)
+        for row, cell in enumerate(cells):
+            if cell not in meaning:
+                raise DataError(f"{self.place(row)}: {what} {cell!r} is not one of {', '.join(meaning)}")
+        return [meaning[cell] for cell in cells]
 
-    def numbers(self, name: str, wish: str = "a number") -> NDArray[np.float64]:
-        """(n,) a column of numbers, NaN where the cell is empty; DataError for anything else."""
-        column = self._as_text(name)
+    def numbers(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(n,) a column of numbers, NaN where the cell is empty, and (n,) where the cell is something else."""
+        column = self.strings(name)
         given = pc.not_equal(pc.fill_null(column, ""), "")
+        known = pc.if_else(given, column, None)
         try:
-            cast = pc.cast(pc.if_else(given, column, None), pa.float64())
+            cast = pc.cast(known, pa.float64())
         except pa.ArrowInvalid:
-            self._refuse(name, wish, lambda cell: cell == "" or _is_number(cell))
-        values: NDArray[np.float64] = cast.to_numpy().astype(np.float64)
-        if (~np.isfinite(values) & given.to_numpy()).any():
-            self._refuse(name, wish, lambda cell: cell == "" or _is_number(cell))
-        return values
+            cast = pa.array([_number(cell) for cell in known.to_pylist()], pa.float64())
+        values: NDArray[np.float64] = cast.to_numpy(zero_copy_only=False).astype(np.float64)
+        return values, ~np.isfinite(values) & given.to_numpy(zero_copy_only=False)
 
-    def times(self, name: str, per_second: int = 1) -> NDArray[np.int64]:
-        """(n,) whole seconds since 1970 from a column of whole numbers of 1 / `per_second` seconds, or of timestamps."""
+    def times(self, name: str, per_second: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(n,) seconds since 1970 from whole numbers of 1 / `per_second` seconds or timestamps, and where there is none."""
         column = self.columns[name]
         if pa.types.is_date(column.type):
             column = pc.cast(column, pa.timestamp("us"))
@@ -92,44 +128,58 @@ class Table:
         else:
             try:
                 # Exact for every whole number; only "9.6e8" and "960000000.0" need the way over float.
-                values = pc.cast(self._as_text(name), pa.int64()).to_numpy()
+                values = pc.cast(self.strings(name), pa.int64()).to_numpy()
             except pa.ArrowInvalid:
-                values = self.numbers(name, _TIME)
+                values, _ = self.numbers(name)
         with np.errstate(invalid="ignore"):
             wrong = ~((values >= 0) & (values <= _LAST_TIME) & (np.floor(values) == values))
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise DataError(f"{self.place(row)}: {name} {self.cell(name, row)!r} is not {_TIME}")
-        seconds: NDArray[np.int64] = values.astype(np.int64) // per_second
-        return seconds
-
-    def numbered(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
-        """(n,) the number of each cell among the distinct ones, and those in order of appearance; DataError if empty."""
-        encoded = self._as_text(name).combine_chunks().dictionary_encode()
-        distinct = [str(cell or "") for cell in encoded.dictionary.to_pylist()]
-        if encoded.null_count or "" in distinct:
-            row = next(row for row, cell in enumerate(self.text(name)) if not cell)
-            raise DataError(f"{self.place(row)}: {name} is empty")
-        codes: NDArray[np.int32] = encoded.indices.to_numpy().astype(np.int32)
-        return codes, distinct
+        seconds: NDArray[np.int64] = np.where(wrong, 0, values).astype(np.int64) // per_second
+        return seconds, wrong
 
     def cell(self, name: str, row: int) -> str:
         """One cell as text."""
         value = self.columns[name][row].as_py()
         return "" if value is None else str(value)
 
-    def _as_text(self, name: str) -> pa.ChunkedArray:
-        column = self.columns[name]
-        try:
-            return column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise DataError(
-                f"{self.path}: column {name} of type {column.type} cannot be read as text"
-            ) from None
+    def _messages(self, rows: list[int], why: Callable[[int], str]) -> Iterator[str]:
+        # A generator: places are only looked for if somebody wants to read them.
+        places = self.source.places(self.rows[rows].tolist())
+        for place, row in zip(places, rows, strict=True):
+            yield f"{place}: {why(row)}"
 
-    def _refuse(self, name: str, wish: str, fits: Callable[[str], bool]) -> NoReturn:
-        row, cell = next((row, cell) for row, cell in enumerate(self.text(name)) if not fits(cell))
-        raise DataError(f"{self.place(row)}: {name} {cell[:80]!r} is not {wish}")
+
+def require(source: Source, *names: str) -> None:
+    """DataError that names the first of these columns that is missing, and what there is."""
+    for name in names:
+        if name not in source.names:
+            raise DataError(f"{source.path}:1: no column {name!r}; the columns are {', '.join(source.names)}")
+
+
+def read_records(source: Source, name: str, skips: Skips) -> tuple[Table, list[str]]:
+    """A table of users or items, whole, and its ids, the column `name`; rows of an empty or known id are left out."""
+    require(source, name)
+    blocks = list(source.tables(skips))
+    if not blocks:
+        columns = pa.table({each: pa.array([], pa.string()) for each in source.names})
+        return Table(source, columns, np.zeros(0, dtype=np.int64)), []
+    table = Table(
+        source,
+        pa.concat_tables([block.columns for block in blocks]),
+        np.concatenate([block.rows for block in blocks]),
+    )
+    cells = table.text(name)
+    first: dict[str, int] = {}
+    bad = np.array(
+        [not cell or first.setdefault(cell, row) != row for row, cell in enumerate(cells)], dtype=bool
+    )
+
+    def why(row: int) -> str:
+        if not cells[row]:
+            return f"{name} is empty"
+        return f"{name} {cells[row]!r} stands at {table.place(first[cells[row]])} already"
+
+    kept = table.drop(bad, why, skips)
+    return kept, list(itertools.compress(cells, ~bad))
 
 
 def optional(values: Sequence[str]) -> list[str | None]:
@@ -142,68 +192,11 @@ def object_table(columns: Mapping[str, Sequence[object]]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(list(values), dtype=object) for name, values in columns.items()})
 
 
-@dataclass(frozen=True)
-class Known:
-    """The ids that a table of users or items has, in its order."""
-
-    path: Path
-    ids: list[str]
-
-
-def interactions(
-    table: Table,
-    columns: tuple[str, str, str | None, str],
-    users: Known | None = None,
-    items: Known | None = None,
-    *,
-    per_second: int = 1,
-) -> tuple[Interactions, list[str], list[str]]:
-    """The rows of a table with the given columns of user, item, rating (None: there are no ratings) and time.
-
-    Users and items are numbered as in `users` and `items`, or else in order of appearance; the ids come with the rows.
-    DataError with the place of an unknown or empty id, a rating that is no number, a time that is none, and a second
-    row of the same user and item; and for a table without rows.
-    """
-    user, item, rating, time = columns
-    table.require(user, item, time, *([] if rating is None else [rating]))
-    if not len(table):
-        raise DataError(f"{table.path}: holds no interactions")
-    user_row, user_ids = _rows(table, user, users)
-    item_row, item_ids = _rows(table, item, items)
-    pair = user_row.astype(np.int64) * len(item_ids) + item_row
-    order = np.argsort(pair, kind="stable")
-    again = np.flatnonzero(pair[order][1:] == pair[order][:-1])
-    if len(again):
-        first, second = int(order[again[0]]), int(order[again[0] + 1])
-        raise DataError(
-            f"{table.place(second)}: user {table.cell(user, second)} and item {table.cell(item, second)} stand "
-            f"together at {table.place(first)} already; keep one of the two"
-        )
-    stars = np.full(len(table), np.nan) if rating is None else table.numbers(rating)
-    large = np.flatnonzero(np.abs(stars) > np.finfo(np.float32).max)
-    if rating is not None and len(large):
-        row = int(large[0])
-        raise DataError(f"{table.place(row)}: {rating} {table.cell(rating, row)!r} is too large")
-    seconds = table.times(time, per_second)
-    return Interactions(user_row, item_row, stars.astype(np.float32), seconds), user_ids, item_ids
-
-
-def _rows(table: Table, name: str, known: Known | None) -> tuple[NDArray[np.int32], list[str]]:
-    codes, distinct = table.numbered(name)
-    if known is None:
-        return codes, distinct
-    number = {id_: row for row, id_ in enumerate(known.ids)}
-    rows = np.array([number.get(id_, -1) for id_ in distinct], dtype=np.int32)[codes]
-    unknown = np.flatnonzero(rows < 0)
-    if len(unknown):
-        row = int(unknown[0])
-        raise DataError(f"{table.place(row)}: {name} {table.cell(name, row)!r} is not in {known.path}")
-    return rows, known.ids
-
-
-def _is_number(cell: str) -> bool:
+def _number(cell: str | None) -> float | None:
+    """What Arrow takes for a number; not a number for the rest."""
+    if cell is None:
+        return None
     try:
-        pc.cast(pa.scalar(cell), pa.float64())
-        return bool(np.isfinite(float(cell)))
-    except (pa.ArrowInvalid, ValueError):
-        return False
+        return float(pc.cast(pa.scalar(cell), pa.float64()).as_py())
+    except pa.ArrowInvalid:
+        return float("nan")

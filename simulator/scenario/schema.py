@@ -24,6 +24,21 @@ def _named(*shipped: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _feature(*known: str) -> AfterValidator:
+    """One of the names, one of the prefixes that end in ":", or a file of vectors."""
+
+    def check(value: str) -> str:
+        named = value in known or any(
+            each.endswith(":") and value.startswith(each) and value != each for each in known
+        )
+        if named or Path(value).suffix in {".npy", ".npz"}:
+            return value
+        wishes = ", ".join(f"{each}MODEL" if each.endswith(":") else each for each in known)
+        raise ValueError(f"should be {wishes} or a .npy or .npz file of vectors, not {value!r}")
+
+    return AfterValidator(check)
+
+
 def _secret_in(value: JsonValue) -> str | None:
     """The first key, at any depth, that looks like the name of a credential."""
     if isinstance(value, dict):
@@ -53,6 +68,8 @@ class Data(_Section):
 
     source: Literal[
         "embedded",
+        "amazon-2014",
+        "amazon-2023",
         "ml-1m",
         "ml-100k",
         "ml-20m",
@@ -60,16 +77,24 @@ class Data(_Section):
         "ml-32m",
         "ml-latest",
         "ml-latest-small",
+        "taobao-fashion",
         "atomic",
         "table",
     ]
-    """`embedded` is generated and synthetic; `ml-...` is MovieLens, read from a folder; `atomic` are RecBole's files, in
-    a folder; `table` are CSV or Parquet files that a YAML file describes."""
+    """`embedded` is generated and synthetic; `ml-...` is MovieLens, `amazon-...` and `taobao-fashion` are what they say,
+    read from a folder; `atomic` are RecBole's files, in a folder; `table` are CSV or Parquet files that a YAML file
+    describes."""
     path: Annotated[_Path | None, Field(validate_default=True)] = None
-    """Folder of the source, or the YAML file of a table. Left out, where the source is MovieLens: the folder named like it in
-    $SCREENTEST_DATA."""
+    """Folder of the source, or the YAML file of a table. Left out, where the source is neither atomic nor a table: the
+    folder named like it in $SCREENTEST_DATA."""
     seed: _Seed = 0
     """Of the generator of embedded data."""
+    tolerance: _Share = 0.001
+    """Share of malformed lines of a file up to which it is read without them; they are counted and shown."""
+    texts: _Path | None = None
+    """CSV of texts of items (plots, reviews ...): item ids in the first column, texts in the others; added to descriptions."""
+    images: _Path | None = None
+    """Folder of pictures of items, named ITEM_ID.jpg (or jpeg, png, webp, gif)."""
     min_rating: Annotated[float, Field(ge=0)] = 3.0
     """Ratings at or above it are positives; those below are known negatives, never targets. What has no rating is
     positive."""
@@ -77,6 +102,12 @@ class Data(_Section):
     """Users and items with fewer positives are dropped, repeatedly; 0 keeps all."""
     max_users: _Count | None = None
     """Keep so many users, drawn with the scenario's seed; null keeps all."""
+    split: Literal["ratio", "leave-one-out", "global-time"] = "ratio"
+    """What is held out: each user's last tenths (train, validation, test as 8:1:1), each user's last two interactions, or
+    everything after one instant for all users."""
+    negatives: Annotated[_Count | None, Field(validate_default=True)] = None
+    """With leave-one-out: also rank each target among so many sampled items, drawn once by seed and stored in the run
+    directory. null ranks over the whole catalogue only."""
 
     @field_validator("path")
     @classmethod
@@ -92,6 +123,25 @@ class Data(_Section):
             )
             raise ValueError(f"should give as path the {what}")
         return value
+
+    @field_validator("negatives")
+    @classmethod
+    def _one_target(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("split") != "leave-one-out":
+            raise ValueError(
+                "should be left out: sampled candidates need data.split: leave-one-out, one target a user"
+            )
+        return value
+
+
+class Features(_Section):
+    """What the recommender knows of an item besides who took it. A model that does not read a modality does not get it."""
+
+    text: Annotated[str, _feature("tfidf", "none", "sentences:")] = "tfidf"
+    """tfidf (TF-IDF and truncated SVD), sentences:MODEL (a sentence-transformers model, by path or hub name), a .npz or
+    .npy file of vectors, or none."""
+    visual: Annotated[str, _feature("none", "efficientnet-lite0", "timm:", "clip:")] = "none"
+    """efficientnet-lite0, timm:MODEL or clip:MODEL (by name or path) encode the pictures; or a .npz or .npy file; or none."""
 
 
 class Training(_Section):
@@ -276,6 +326,8 @@ class Scenario(_Section):
     """Of everything random but the generated data."""
     data: Data
     """Ratings."""
+    features: Features = Features()
+    """Text and pictures of the items."""
     recommender: Recommender
     """Who proposes."""
     users: Users

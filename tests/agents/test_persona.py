@@ -4,9 +4,14 @@ from hypothesis import strategies as st
 
 from agents.persona import persona
 from prompts import load_family
+from recommender.data import load
+from recommender.data.splitting import prepare
+from recommender.features.economy.tables import read_table
+from recommender.features.profile import ENHANCEMENTS, ProfileLabels
 
 PROFILE = load_family("paper").template("template_1")
-RECORD = {"gender": "F", "age": "25-34", "occupation": "lawyer", "zip": "94110"}
+RECORD = {"gender": "F", "age": "25-34", "occupation": "lawyer", "zip": "94110", "state": "California"}
+SAID_BY_SILENCE = {"unknown", "medium"}
 
 
 def told(record, behaviours=(), interests=()):
@@ -42,10 +47,14 @@ def test_another_seed_draws_other_names():
 
 
 def test_everything_known_is_told():
-    text = told(RECORD, {"activity": "high", "leniency": "low"}, ["Drama", "War", "Film-Noir"])
+    labels = {"economic_status": "high", "activity": "high", "leniency": "low"}
+    text = told(RECORD, labels, ["Drama", "War", "Film-Noir"])
     assert "a female user called" in text
-    assert "(25-34, lives in the area of US ZIP code 94110, and works/studies as lawyer)" in text
-    assert "You are a frequent user and rate strictly, and love Drama, War and Film-Noir movies." in text
+    assert (
+        "(25-34, lives in the area of US ZIP code 94110 in California, and works/studies as lawyer). You have a "
+        "comparatively high household income, are a frequent user and rate strictly, and love Drama, War and "
+        "Film-Noir movies."
+    ) in text
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,8 @@ def test_everything_known_is_told():
 @pytest.mark.parametrize("value", [None, "", float("nan")])
 def test_a_missing_field_leaves_its_clause_out(field, words, value):
     assert words in told(RECORD)
-    text = told({**RECORD, field: value})
+    gone = {"zip", "state"} if field == "zip" else {field}
+    text = told(RECORD | dict.fromkeys(gone, value))
     assert words not in text
     assert not any(sign in text for sign in ("None", "nan", "  ", "(,", ", )", "( "))
 
@@ -64,5 +74,30 @@ def test_nothing_known_says_nothing_but_a_name():
     assert told({}) == f"You are going to simulate a user called {persona('u1', {}, {}, [], 0).name}."
 
 
-def test_a_label_in_the_middle_is_not_told():
-    assert persona("u1", RECORD, {"activity": "middle"}, [], 0).behaviour is None
+def test_a_code_in_no_known_state_is_not_called_american():
+    text = told({"zip": "V6B 1A1", "state": None})
+    assert "lives in the area of postal code V6B 1A1" in text
+    assert "US" not in text
+    assert "lives in Maine" in told({"state": "Maine"})
+
+
+def test_the_persona_tells_every_label_that_the_recommender_is_fed():
+    split = prepare(load("embedded"))
+    fields = ProfileLabels(split.dataset, split.train).fields
+    assert {field.name for field in fields} == {"gender", "occupation", "age", "region", *ENHANCEMENTS}
+    for field in fields:
+        if field.name == "region":  # told by the state that it is made of
+            ways = [{"state": row["name"]} for row in read_table("states.csv")]
+            texts = [told(record) for record in ways]
+        elif field.name in ENHANCEMENTS:
+            texts = [told({}, {field.name: label}) for label in field.labels if label not in SAID_BY_SILENCE]
+        else:
+            texts = [told({field.name: label}) for label in field.labels if label != "unknown"]
+        assert len(texts) >= 2, field.name
+        assert len({*texts, told({})}) == len(texts) + 1, field.name
+
+
+@pytest.mark.parametrize("field", ENHANCEMENTS)
+@pytest.mark.parametrize("label", sorted(SAID_BY_SILENCE))
+def test_a_label_in_the_middle_or_unknown_is_not_told(field, label):
+    assert persona("u1", RECORD, {field: label}, [], 0).behaviour is None

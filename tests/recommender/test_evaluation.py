@@ -4,14 +4,15 @@ from collections import defaultdict
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from recommender_doubles import Lookup, datasets, interactions
+from recommender_doubles import Lookup, dataset, datasets, interactions
 
 from recommender import evaluation
 from recommender.data import DataError, load
+from recommender.data.candidates import sample_candidates
 from recommender.data.histories import Histories
-from recommender.data.splitting import prepare, temporal_split
+from recommender.data.splitting import leave_one_out, prepare, temporal_split
 from recommender.evaluation import evaluate, propose
 from recommender.models import Inputs, ModelError, build
 
@@ -48,17 +49,20 @@ def naively(scores, history, targets, cutoffs):
     return sorted(wanted), result
 
 
+PHASES = st.sampled_from(["validation", "test"])
+
+
 @st.composite
-def splits(draw):
-    """A split in which somebody has a test target, and whole-numbered scores with many ties."""
+def splits(draw, divide=temporal_split):
+    """A split, and whole-numbered scores with many ties."""
     data = draw(datasets(max_users=5, max_items=25))
-    split = temporal_split(data)
+    split = divide(data)
     cells = st.integers(-2, 3)
     row = st.lists(cells, min_size=len(data.items), max_size=len(data.items))
     return split, draw(st.lists(row, min_size=len(data.users), max_size=len(data.users)))
 
 
-@given(splits(), st.sampled_from(["validation", "test"]), st.integers(1, 3))
+@given(splits(), PHASES, st.integers(1, 3))
 def test_equals_the_definitions_user_by_user(made, phase, batch):
     split, scores = made
     users = len(split.dataset.users)
@@ -108,6 +112,46 @@ def test_no_item_of_the_served_history_is_ever_ranked(phase):
     slates = propose(model, np.arange(users), histories, no_profile(users), histories, items)
     for slate in slates:
         assert sorted(slate.items) == sorted(set(range(items)) - taken[slate.user])
+
+
+@given(made=splits(leave_one_out), batch=st.integers(1, 3), seed=st.integers(0, 3), phase=PHASES)
+def test_among_candidates_it_equals_the_definitions_user_by_user(made, batch, seed, phase):
+    split, scores = made
+    users, cutoffs = len(split.dataset.users), [1, 2, 10]
+    try:
+        candidates = sample_candidates(split, phase, 3, seed)
+    except DataError:
+        assume(False)
+    histories = Histories.of(split.history(phase), users)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "_BATCH", batch)
+        found, metrics = evaluate(
+            Lookup(scores), histories, no_profile(users), split.targets(phase), cutoffs, candidates
+        )
+    assert found.tolist() == candidates.user.tolist()
+    for row, (user, among) in enumerate(zip(found.tolist(), candidates.item.tolist(), strict=True)):
+        target, negatives = among[0], among[1:]
+        of = scores[user]
+        place = 1 + sum(of[i] > of[target] or (of[i] == of[target] and i < target) for i in negatives)
+        for n in cutoffs:
+            assert metrics[f"hr@{n}"][row] == metrics[f"recall@{n}"][row] == (place <= n)
+            assert metrics[f"ndcg@{n}"][row] == pytest.approx(1 / math.log2(place + 1) if place <= n else 0)
+        assert metrics["mrr"][row] == pytest.approx(1 / place)
+
+
+def test_candidates_of_other_targets_are_refused():
+    table = [(u, i, 5, i + u) for u in range(3) for i in range(4)]
+    split = leave_one_out(dataset(interactions(table), 3, 10))
+    candidates = sample_candidates(split, "validation", 2)
+    with pytest.raises(DataError, match="other validation targets"):
+        evaluate(
+            Lookup(np.zeros((3, 10))),
+            Histories.of(split.history("test"), 3),
+            no_profile(3),
+            split.test,
+            [1],
+            candidates,
+        )
 
 
 def test_a_masked_target_is_no_hit_even_where_the_catalogue_runs_out():

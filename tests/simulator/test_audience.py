@@ -17,6 +17,8 @@ from small_runs import SCENARIO, simulate
 from agents.embedded.reading import PromptReader
 from agents.llm import Message
 from prompts import inline
+from recommender.features.economy import find_state
+from recommender.features.profile import ECONOMIC_STATUS, LEVELS
 from simulator.audience import choose_audience, make_client, make_members, make_nulls, make_reader
 from simulator.preparation import prepare_data
 from simulator.scenario import load
@@ -106,6 +108,24 @@ def test_the_persona_is_that_of_the_data(run, prepared):
         record = users.loc[turn["user_id"]]
         assert f"user called {record['name']} ({record['age']}, lives in" in messages[0]["content"]
         assert f"my ranking as {record['name']} would be" in messages[1]["content"]
+
+
+def test_the_persona_tells_the_state_and_the_economic_status_that_the_recommender_knows(prepared):
+    scenario = load(SCENARIO)
+    audience = choose_audience(scenario, prepared)
+    split, labels = prepared.split, prepared.labels
+    column = [field.name for field in labels.fields].index(ECONOMIC_STATUS)
+    levels = dict(
+        zip(split.dataset.users["user_id"], labels.labels(split.train)[:, column].tolist(), strict=True)
+    )
+    codes = dict(zip(split.dataset.users["user_id"], split.dataset.users["zip"], strict=True))
+    members = make_members(scenario, prepared, audience, "test")
+    assert {LEVELS[levels[member.user_id]] for member in members} >= {"low", "medium", "high"}
+    for member in members:
+        assert member.persona.location.endswith(f" in {find_state(codes[member.user_id]).name}")
+        level, told = LEVELS[levels[member.user_id]], member.persona.behaviour or ""
+        assert ("household income" in told) == (level != "medium")
+        assert (f"comparatively {level} household income" in told) == (level != "medium")
 
 
 def without(prepared, *fields):
@@ -213,6 +233,8 @@ def test_every_request_is_for_its_user_and_round(run):
 _ELSEWHERE = """
 import sys
 from pathlib import Path
+from recommender.features.economy import find_state
+from recommender.features.profile import ECONOMIC_STATUS, LEVELS
 from simulator.audience import choose_audience, make_client, make_nulls, make_reader
 from simulator.preparation import prepare_data
 from simulator.scenario import load

@@ -188,8 +188,8 @@ BAD = {
         "user_id:token\tuser_id:float\titem_id:token\n",
         r"shop\.inter:1: column 'user_id' is named twice",
     ),
-    "a cell too few": ("shop.inter", INTER + "u1\ti1\t1\n\nu2\ti1\n", r"shop\.inter:4: 2 cells where .* 3"),
-    "a cell too many": ("shop.inter", INTER + "u1\ti1\t1\t1\n", r"shop\.inter:2: 4 cells where .* 3"),
+    "a cell too few": ("shop.inter", INTER + "u1\ti1\t1\n\nu2\ti1\n", r"shop\.inter:4: 2 cells where 3"),
+    "a cell too many": ("shop.inter", INTER + "u1\ti1\t1\t1\n", r"shop\.inter:2: 4 cells where 3"),
     "a time of words": (
         "shop.inter",
         INTER + "u1\ti1\t1\nu2\ti1\tnoon\n",
@@ -209,11 +209,6 @@ BAD = {
         FILES["shop.inter"] + "u1\ti1\tnan\t1\n",
         r"shop\.inter:5: rating 'nan' is not a number",
     ),
-    "a pair twice": (
-        "shop.inter",
-        INTER + "u1\ti1\t1\nu1\ti2\t1\n\nu1\ti1\t2\n",
-        r"shop\.inter:5: user u1 and item i1 stand together at .*shop\.inter:2 already",
-    ),
     "an unknown user": (
         "shop.inter",
         INTER + "u3\ti1\t1\n",
@@ -225,7 +220,11 @@ BAD = {
         r"shop\.inter:2: item_id 'i9' is not in .*\.item",
     ),
     "an empty user": ("shop.inter", INTER + "u1\ti1\t1\n\ti2\t1\n", r"shop\.inter:3: user_id is empty"),
-    "no UTF-8": ("shop.item", b"item_id:token\ti:token\ni1\tx\ni2\t\xff\n", r"shop\.item:3: byte 4 .* UTF-8"),
+    "no UTF-8": (
+        "shop.item",
+        b"item_id:token\ti:token\ni1\tx\ni2\t\xff\n",
+        r"shop\.item:3: the line is not UTF-8",
+    ),
     "an item twice": (
         "shop.item",
         "item_id:token\ni1\ni2\ni1\n",
@@ -296,6 +295,7 @@ def test_nothing_is_written_over(tmp_path):
 
 def test_the_real_amazon_beauty_has_its_published_counts(beauty_folder, tmp_path):
     data = load("atomic", beauty_folder)
+    assert not data.clock
     split = prepare(data, min_rating=3, core=5)
     assert [(step.step, step.users, step.items, step.interactions) for step in split.steps] == [
         ("read", 22_363, 12_101, 198_502),

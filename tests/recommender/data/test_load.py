@@ -8,7 +8,7 @@ def test_the_embedded_audience_needs_no_folder():
 
 
 def test_an_unknown_source_names_the_known_ones():
-    with pytest.raises(DataError, match="'ml-2m'; known are embedded, ml-1m, ml-100k"):
+    with pytest.raises(DataError, match="'ml-2m'; known are embedded, amazon-2014, amazon-2023, ml-1m"):
         load("ml-2m")
 
 

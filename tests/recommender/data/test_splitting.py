@@ -1,4 +1,4 @@
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from recommender_doubles import dataset, datasets, interactions, rows
 
 from recommender.data import DataError, Interactions
-from recommender.data.splitting import concatenate, k_core, latest, prepare, temporal_split
+from recommender.data.filtering import filtered
+from recommender.data.splitting import (
+    concatenate,
+    global_time_split,
+    latest,
+    leave_one_out,
+    prepare,
+    temporal_split,
+)
 
 
 def by_user(inter):
@@ -81,37 +89,6 @@ def test_history_is_what_came_before_the_targets(data):
         assert max(row[2] for row in known[user]) <= min(row[2] for row in targets)
 
 
-@given(datasets(), st.integers(0, 4))
-def test_a_k_core_is_the_largest_part_in_which_all_have_k(data, k):
-    core = k_core(data, k)
-    inter = core.interactions
-    per_user, per_item = Counter(inter.user.tolist()), Counter(inter.item.tolist())
-    assert all(count >= k for count in [*per_user.values(), *per_item.values()])
-    assert rows(k_core(core, k).interactions) == rows(inter)
-
-    # The largest one: peel one at a time, in another order.
-    left = set(zip(data.interactions.user.tolist(), data.interactions.item.tolist(), strict=True))
-    while True:
-        users, items = Counter(u for u, _ in left), Counter(i for _, i in left)
-        weak = next(((u, i) for u, i in sorted(left) if items[i] < k or users[u] < k), None)
-        if weak is None:
-            break
-        left.remove(weak)
-    named = zip(
-        core.users["user_id"].to_numpy()[inter.user],
-        core.items["item_id"].to_numpy()[inter.item],
-        strict=True,
-    )
-    assert sorted(named) == sorted((f"u{u}", f"i{i}") for u, i in left)
-
-
-@given(datasets())
-def test_a_core_has_no_rows_of_the_dropped(data):
-    core = k_core(data, 2)
-    assert np.array_equal(np.unique(core.interactions.user), np.arange(len(core.users)))
-    assert np.array_equal(np.unique(core.interactions.item), np.arange(len(core.items)))
-
-
 @given(datasets(), st.integers(0, 5))
 def test_latest_keeps_the_end_of_each_history(data, length):
     inter = sorted_interactions(data)
@@ -133,33 +110,6 @@ def test_concatenation_puts_the_second_behind_the_first(first, second):
     assert all(both[user] == left[user] + right[user] for user in both)
 
 
-def test_prepare_counts_each_step_and_compacts():
-    good = [(u, i, 4, u + i) for u in range(1, 6) for i in range(1, 6)]
-    bad = [(0, 1, 2, 0), (0, 6, 5, 1), (1, 6, 1, 2)]
-    split = prepare(dataset(interactions(good + bad), 6, 7), min_rating=3, core=5)
-    assert [(s.step, s.users, s.items, s.interactions) for s in split.steps] == [
-        ("read", 6, 6, 28),
-        ("rating >= 3", 6, 6, 26),
-        ("5-core", 5, 5, 25),
-    ]
-    assert split.dataset.users["user_id"].tolist() == ["u1", "u2", "u3", "u4", "u5"]
-    assert split.dataset.items["item_id"].tolist() == ["i1", "i2", "i3", "i4", "i5"]
-    assert (len(split.train), len(split.validation), len(split.test)) == (20, 5, 0)
-
-
-@pytest.mark.parametrize(
-    "table", [[], [(0, 0, 2, 0)], [(0, 0, 5, 0), (1, 1, 5, 0)]], ids=["no rows", "no positives", "no core"]
-)
-def test_nothing_left_is_an_error_that_says_what_to_lower(table):
-    with pytest.raises(DataError, match=r"no interaction is left .*data\.min_rating or data\.core"):
-        prepare(dataset(interactions(table), 2, 2))
-
-
-def test_a_pair_that_repeats_is_an_error_since_it_could_be_train_and_target():
-    with pytest.raises(DataError, match="toy: 2 interactions repeat a pair"):
-        prepare(dataset(interactions([(0, 0, 5, 0), (0, 0, 4, 1), (0, 0, 4, 2)]), 1, 1), core=1)
-
-
 def test_interactions_must_name_rows_that_are_there():
     with pytest.raises(DataError, match="toy: interactions name item rows 0 to 3, but there are 3 items"):
         dataset(interactions([(0, 0, 5, 0), (0, 3, 5, 0)]), 1, 3)
@@ -174,11 +124,147 @@ def test_columns_must_have_one_length():
         )
 
 
-def test_what_has_no_rating_is_a_positive_whatever_is_asked_of_ratings():
-    table = [(u, i, np.nan if u else 2, u + i) for u in range(3) for i in range(2)]
-    split = prepare(dataset(interactions(table), 3, 2), min_rating=3, core=2)
-    assert [(s.step, s.users, s.items, s.interactions) for s in split.steps[1:]] == [
-        ("rating >= 3 or none", 2, 2, 4),
-        ("2-core", 2, 2, 4),
+def naive(data):
+    """Each user's rows, oldest first, ties in the order of the source, from dicts and sorted() alone."""
+    return {
+        user: sorted(history, key=lambda row: row[2]) for user, history in by_user(data.interactions).items()
+    }
+
+
+def flat(histories):
+    return [(user, *row) for user in sorted(histories) for row in histories[user]]
+
+
+@given(
+    datasets(max_users=4, max_items=12), st.tuples(st.integers(1, 9), st.integers(0, 3), st.integers(0, 3))
+)
+def test_ratio_equals_the_definition_row_by_row(data, ratio):
+    split = temporal_split(data, ratio)
+    expected = {}, {}, {}
+    for user, history in naive(data).items():
+        n, total = len(history), sum(ratio)
+        first, second = -(-n * ratio[0] // total), -(-n * (ratio[0] + ratio[1]) // total)
+        for part, its in zip(
+            expected, (history[:first], history[first:second], history[second:]), strict=True
+        ):
+            part[user] = its
+    assert [rows(p) for p in (split.train, split.validation, split.test)] == [flat(p) for p in expected]
+    assert rows(split.dataset.interactions) == flat(naive(data))
+
+
+@given(datasets(max_users=4, max_items=6))
+def test_leave_one_out_equals_the_definition_row_by_row(data):
+    split = leave_one_out(data)
+    expected = {}, {}, {}
+    for user, history in naive(data).items():
+        n = len(history) if len(history) < 3 else len(history) - 2
+        for part, its in zip(expected, (history[:n], history[n : n + 1], history[n + 1 :]), strict=True):
+            part[user] = its
+    assert [rows(p) for p in (split.train, split.validation, split.test)] == [flat(p) for p in expected]
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(1, (1, 0, 0)), (2, (2, 0, 0)), (3, (1, 1, 1)), (7, (5, 1, 1))])
+def test_leave_one_out_by_hand(n, sizes):
+    split = leave_one_out(dataset(interactions([(0, i, 5, i) for i in range(n)]), 1, n))
+    assert (len(split.train), len(split.validation), len(split.test)) == sizes
+
+
+def by_id(split, part):
+    """Rows of a part with ids in place of row numbers, as numbers again."""
+    users, items = split.dataset.users["user_id"], split.dataset.items["item_id"]
+    return [(int(users[u][1:]), int(items[i][1:]), rating, time) for u, i, rating, time in rows(part)]
+
+
+@given(datasets(max_users=5, max_items=12))
+def test_a_global_split_equals_the_definition_row_by_row(data):
+    everything = flat(naive(data))
+    times = sorted(row[3] for row in everything)
+    n = len(times)
+    first, second = ([times[min(-(-n * k // 10), n - 1)] for k in (8, 9)]) if n else (0, 0)
+    train = [row for row in everything if row[3] < first]
+    users, items = {row[0] for row in train}, {row[1] for row in train}
+    warm = [row for row in everything if row[0] in users and row[1] in items]
+    expected = [
+        train,
+        [row for row in warm if first <= row[3] < second],
+        [row for row in warm if row[3] >= max(first, second)],
     ]
-    assert np.isnan(split.train.rating).all()
+    if not all(expected):
+        with pytest.raises(DataError, match=rf"{len(expected[0])} train, {len(expected[1])} validation and"):
+            global_time_split(data)
+        return
+    split = global_time_split(data)
+    assert [by_id(split, part) for part in (split.train, split.validation, split.test)] == expected
+    assert split.dataset.users["user_id"].tolist() == [f"u{user}" for user in sorted(users)]
+    assert split.dataset.items["item_id"].tolist() == [f"i{item}" for item in sorted(items)]
+    (step,) = split.steps
+    assert (step.step, step.users, step.items, step.interactions) == (
+        "known from train",
+        len(users),
+        len(items),
+        sum(map(len, expected)),
+    )
+
+
+def test_a_global_split_by_hand_leaves_out_and_counts_what_train_does_not_know():
+    # Four users without their own item of five: 16 rows of train. Then two rows each of validation and test.
+    train = [(u, i, 5, 0) for u in range(4) for i in range(5) if i != u]
+    later = [(0, 0, 5, 1), (4, 0, 5, 1), (1, 1, 5, 2), (2, 5, 5, 2)]
+    split = prepare(dataset(interactions(later + train), 5, 6), core=1, split="global-time")
+    assert by_id(split, split.train) == train
+    assert by_id(split, split.validation) == [(0, 0, 5, 1)]
+    assert by_id(split, split.test) == [(1, 1, 5, 2)]
+    assert [(s.users, s.items, s.interactions) for s in split.steps[-2:]] == [(5, 6, 20), (4, 5, 18)]
+
+
+def test_a_global_split_puts_no_row_of_train_behind_one_that_is_held_out():
+    generator = np.random.default_rng(0)
+    table = [(u, i, 5, generator.integers(0, 100)) for u in range(20) for i in range(20)]
+    split = global_time_split(dataset(interactions(table), 20, 20))
+    assert split.train.time.max() < split.validation.time.min()
+    assert split.validation.time.max() < split.test.time.min()
+    sizes = np.array([len(split.train), len(split.validation), len(split.test)])
+    assert np.abs(sizes / sizes.sum() - (0.8, 0.1, 0.1)).max() < 0.02
+
+
+def test_times_that_are_all_one_cannot_be_split_at_an_instant():
+    table = [(u, i, 5, 7) for u in range(5) for i in range(5)]
+    with pytest.raises(DataError, match=r"toy: the global-time split leaves 0 train.* too coarse"):
+        prepare(dataset(interactions(table), 5, 5), split="global-time")
+
+
+@pytest.mark.parametrize("split", ["ratio", "leave-one-out", "global-time"])
+def test_prepare_filters_and_then_divides_as_asked(split):
+    generator = np.random.default_rng(1)
+    table = [
+        (u, i, generator.integers(1, 6), generator.integers(0, 200)) for u in range(12) for i in range(15)
+    ]
+    data = dataset(interactions(table), 12, 15)
+    divide = {"ratio": temporal_split, "leave-one-out": leave_one_out, "global-time": global_time_split}[
+        split
+    ]
+    found = prepare(data, split=split)
+    kept, steps = filtered(data, 3, 5)
+    expected = divide(kept, steps=steps)
+    assert found.steps == expected.steps
+    for part in ("train", "validation", "test"):
+        assert rows(getattr(found, part)) == rows(getattr(expected, part))
+        assert len(getattr(found, part))
+
+
+def test_a_split_that_is_not_known_is_refused():
+    with pytest.raises(
+        DataError, match="unknown split 'random'; known are ratio, leave-one-out, global-time"
+    ):
+        prepare(dataset(interactions([(0, 0, 5, 0)]), 1, 1), core=1, split="random")
+
+
+@pytest.mark.parametrize("ratio", [(0, 1, 1), (8, -1, 1)])
+def test_a_ratio_without_train_is_refused(ratio):
+    with pytest.raises(DataError, match="needs a train part"):
+        prepare(dataset(interactions([(0, 0, 5, 0)]), 1, 1), core=1, ratio=ratio)
+
+
+def test_an_instant_cannot_leave_a_part_empty():
+    with pytest.raises(DataError, match="global-time split of 9:1:0 leaves a part empty"):
+        prepare(dataset(interactions([(0, 0, 5, 0)]), 1, 1), core=1, split="global-time", ratio=(9, 1, 0))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from recommender_doubles import dataset, datasets, interactions
 
-from recommender.data import load
-from recommender.data.splitting import latest, prepare, temporal_split
-from recommender.features.profile import BEHAVIOURS, UNKNOWN, ProfileLabels
+from recommender.data import Interactions, load
+from recommender.data.splitting import concatenate, latest, prepare, temporal_split
+from recommender.features.profile import BEHAVIOURS, ECONOMIC_STATUS, LEVELS, UNKNOWN, ProfileLabels
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +124,14 @@ def test_items_never_seen_in_train_are_neither_new_nor_old():
     assert column(labels, "novelty_acceptance", history) == [UNKNOWN] * 3
 
 
+def test_without_a_clock_nobody_is_said_to_like_new_items(split):
+    with_clock = ProfileLabels(split.dataset, split.train)
+    without = ProfileLabels(replace(split.dataset, clock=False), split.train)
+    assert set(words(without, "novelty_acceptance", split.train)) == {"unknown"}
+    for name in BEHAVIOURS[:-1]:
+        assert column(without, name, split.train) == column(with_clock, name, split.train)
+
+
 def test_ages_given_as_numbers_fall_into_movielens_bands():
     bands = {
         "7": "Under 18",
@@ -155,7 +165,70 @@ def test_missing_demographics_are_unknown_and_absent_ones_are_no_fields():
     labels = ProfileLabels(data, inter)
     assert words(labels, "gender", inter) == ["F", "unknown", "unknown"]
     assert words(labels, "occupation", inter) == ["unknown", "writer", "artist"]
-    assert words(labels, "region", inter) == ["9", "unknown", "7"]
-    assert [field.name for field in labels.fields] == ["gender", "occupation", "region", *BEHAVIOURS]
+    assert words(labels, "region", inter) == ["Pacific", "unknown", "West South Central"]
+    names = [field.name for field in labels.fields]
+    assert names == ["gender", "occupation", "region", ECONOMIC_STATUS, *BEHAVIOURS]
     bare = ProfileLabels(dataset(inter, 1, 1), inter)
     assert [field.name for field in bare.fields] == list(BEHAVIOURS)
+
+
+def test_a_field_that_says_nothing_of_anybody_is_none():
+    inter = interactions([(0, 0, 4, 0)])
+    foreign = with_users(inter, 1, gender=["F", "M"], zip=["V6B 1A1", None], occupation=["student", None])
+    labels = ProfileLabels(foreign, inter)
+    assert [field.name for field in labels.fields] == ["gender", "occupation", *BEHAVIOURS]
+    assert "student" in words(labels, "occupation", inter)
+
+
+def test_economic_status_divides_those_of_whom_something_is_known_in_three():
+    inter = interactions([(0, 0, 4, 0)])
+    work = ["lawyer", "clerical/admin", "scientist", "student", None, "dragon"]
+    labels = ProfileLabels(with_users(inter, 1, occupation=work), inter)
+    assert words(labels, ECONOMIC_STATUS, inter) == ["high", "low", "medium", *["unknown"] * 3]
+    zips = ["39201", "21201", "10001", "V6B 1A1"]
+    labels = ProfileLabels(with_users(inter, 1, zip=zips), inter)
+    assert words(labels, ECONOMIC_STATUS, inter) == ["low", "high", "medium", "unknown"]
+    alike = ProfileLabels(with_users(inter, 1, zip=["39201", "39202", None]), inter)
+    assert words(alike, ECONOMIC_STATUS, inter) == ["medium", "medium", "unknown"]
+
+
+def test_economic_status_of_the_embedded_people(split, labels):
+    field = next(field for field in labels.fields if field.name == ECONOMIC_STATUS)
+    assert field.labels == LEVELS
+    shares = np.bincount(column(labels, ECONOMIC_STATUS, split.train), minlength=4) / len(split.dataset.users)
+    assert shares[UNKNOWN] == 0
+    assert (abs(shares[1:] - 1 / 3) < 0.03).all(), shares
+    users = split.dataset.users
+    told = pd.Series(words(labels, ECONOMIC_STATUS, split.train))
+    assert set(told[users["occupation"] == "lawyer"]) == {"high"}
+    assert "high" not in set(told[users["occupation"] == "clerical/admin"])
+
+
+def test_corrupting_every_held_out_row_changes_no_label(split, labels):
+    generator = np.random.default_rng(0)
+    items = len(split.dataset.items)
+
+    def corrupted(part):
+        return Interactions(
+            part.user,
+            ((part.item + generator.integers(1, items, len(part))) % items).astype(np.int32),
+            (part.rating + 1 + generator.random(len(part))).astype(np.float32),
+            part.time - generator.integers(1, 10**9, len(part)),
+        )
+
+    held_out = [corrupted(split.validation), corrupted(split.test)]
+    data = split.dataset.with_interactions(concatenate(split.train, concatenate(*held_out)))
+    other = ProfileLabels(data, split.train)
+    assert other.fields == labels.fields
+    assert ECONOMIC_STATUS in {field.name for field in other.fields}
+    assert torch.equal(other.labels(split.train), labels.labels(split.train))
+    # The labels do hang on what they are fitted on, so the equality above says something.
+    leaked = ProfileLabels(data, concatenate(split.train, held_out[1]))
+    assert not torch.equal(leaked.labels(split.train), labels.labels(split.train))
+
+
+def test_economic_status_reads_no_interaction(split, labels):
+    nothing = split.train.take(np.zeros(len(split.train), dtype=bool))
+    bare = ProfileLabels(split.dataset.with_interactions(nothing), nothing)
+    for name in ("gender", "region", ECONOMIC_STATUS):
+        assert column(bare, name, nothing) == column(labels, name, split.train)

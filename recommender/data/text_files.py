@@ -1,0 +1,234 @@
+"""Text of lines and cells: parsed fast, block by block, and read slowly again to name the lines that are wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from recommender.data.dataset import DataError
+from recommender.data.tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from typing import TextIO
+
+    from recommender.data.skipping import Skips
+
+_BLOCK = 2**24
+"""Bytes that are parsed at a time; a longer line cannot be read."""
+_OPEN_QUOTE = "a quotation mark is not closed, or not doubled inside quotes"
+_UNIT = "\x1f"
+"""ASCII's own separator stands in for one of several characters, which the fast parser cannot take."""
+
+
+class TextFile:
+    """Lines of cells with `separator` between them; the first line names the columns unless `names` does.
+
+    `quoted`: a cell may stand in double quotes, and then hold separators and line ends (RFC 4180); otherwise a quotation
+    mark is a character like any other. Empty lines are left out. Raises DataError for a file that is missing, empty or
+    not a text of the encoding, and for a column that is named twice.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        separator: str,
+        *,
+        quoted: bool,
+        names: tuple[str, ...] | None = None,
+        encoding: str = "utf-8",
+    ) -> None:
+        self.path = path
+        self._separator = separator
+        self._quoted = quoted
+        self._headed = names is None
+        self._whole: bytes | None = None
+        if encoding != "utf-8" or len(separator) > 1:
+            self._whole = read_bytes(path).decode(encoding).replace(separator, _UNIT).encode()
+            self._separator = _UNIT
+        self._shown_separator = separator
+        with self._bytes() as stream:
+            start = stream.read(_BLOCK)
+        if not start.strip():
+            raise DataError(f"{path}: the file is empty")
+        self.names = self._header(start) if names is None else names
+
+    def tables(self, skips: Skips) -> Iterator[Table]:
+        """The rows in blocks of some MiB; lines that cannot be rows are left out and told to `skips`."""
+        invalid = 0
+
+        def left_out(_row: object) -> str:
+            nonlocal invalid
+            invalid += 1
+            return "skip"
+
+        quotes = arrow_csv.ParseOptions(
+            delimiter=self._separator,
+            quote_char='"' if self._quoted else False,
+            newlines_in_values=self._quoted,
+            invalid_row_handler=left_out,
+        )
+        # Bytes first: one line that is not UTF-8 must not make a whole file unreadable.
+        kinds = arrow_csv.ConvertOptions(column_types=dict.fromkeys(self.names, pa.binary()))
+        blocks = arrow_csv.ReadOptions(
+            block_size=_BLOCK, column_names=None if self._headed else list(self.names)
+        )
+        row = 0
+        checked = not self._quoted
+        try:
+            # Opened by us: Arrow would unpack a file by the end of its name.
+            with self._bytes() as stream, arrow_csv.open_csv(stream, blocks, quotes, kinds) as batches:
+                for batch in batches:
+                    columns = pa.Table.from_batches([batch])
+                    # A quotation mark left open swallows the lines after it without any error of the fast parser.
+                    if not checked and (invalid or _holds_line_end(columns)):
+                        self._refuse_open_quotes()
+                        checked = True
+                    yield self._as_text(
+                        Table(self, columns, np.arange(row, row + len(columns), dtype=np.int64)), skips
+                    )
+                    row += len(columns)
+        except pa.ArrowInvalid as error:
+            if self._quoted:
+                self._refuse_open_quotes()
+            raise DataError(f"{self.path}: cannot be read: {error}") from error
+        if invalid:
+            if not checked:
+                self._refuse_open_quotes()
+            skips.malformed(self._wrong_lines(), invalid)
+
+    def places(self, rows: Sequence[int]) -> list[str]:
+        """file:line of rows (increasing) as `tables` numbers them."""
+        wanted = iter(rows)
+        found: list[str] = []
+        row = next(wanted, None)
+        well_formed = (line for line, cells in self._data_lines() if len(cells) == len(self.names))
+        for number, line in enumerate(well_formed):
+            while number == row:
+                found.append(f"{self.path}:{line}")
+                row = next(wanted, None)
+            if row is None:
+                break
+        return found
+
+    def _header(self, start: bytes) -> tuple[str, ...]:
+        try:
+            start.split(b"\n", 1)[0].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{self.path}:1: byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8"
+            ) from None
+        begin, names = next(self._lines())
+        if not names:
+            raise DataError(f"{self.path}:{begin}: {_OPEN_QUOTE}")
+        twice = next((name for n, name in enumerate(names) if name in names[:n]), None)
+        if twice is not None:
+            raise DataError(f"{self.path}:1: column {twice!r} is named twice")
+        return tuple(names)
+
+    def _as_text(self, table: Table, skips: Skips) -> Table:
+        try:
+            return table.with_columns(table.columns.cast(_text_schema(table.columns)))
+        except pa.ArrowInvalid:
+            wrong = np.zeros(len(table), dtype=bool)
+            for column in table.columns.columns:
+                wrong |= ~np.array([_is_utf8(cell) for cell in column.to_pylist()], dtype=bool)
+            kept = table.drop(wrong, lambda row: "the line is not UTF-8; save the file as UTF-8", skips)
+            return kept.with_columns(kept.columns.cast(_text_schema(kept.columns)))
+
+    def _refuse_open_quotes(self) -> None:
+        for line, cells in self._lines():
+            if not cells:
+                raise DataError(f"{self.path}:{line}: {_OPEN_QUOTE}")
+
+    def _wrong_lines(self) -> Iterator[str]:
+        """What is wrong with lines of too many or too few cells."""
+        for line, cells in self._data_lines():
+            if len(cells) != len(self.names):
+                yield (
+                    f"{self.path}:{line}: {len(cells)} cells where {len(self.names)} were expected, "
+                    f"with {self._shown_separator!r} between them: {self._shown_separator.join(cells)[:80]!r}"
+                )
+
+    def _data_lines(self) -> Iterator[tuple[int, list[str]]]:
+        lines = self._lines()
+        if self._headed:
+            next(lines)
+        return lines
+
+    def _lines(self) -> Iterator[tuple[int, list[str]]]:
+        """The line each row begins on, and its cells; one without cells where quotation marks are wrong."""
+        with self._text() as text:
+            if not self._quoted:
+                for number, line in enumerate(text, start=1):
+                    if bare := line.rstrip("\r\n"):
+                        yield number, bare.split(self._separator)
+                return
+            rows = csv.reader(text, delimiter=self._separator, strict=True)
+            while True:
+                begin = rows.line_num + 1
+                limit = csv.field_size_limit(sys.maxsize)
+                try:
+                    row = next(rows)
+                except StopIteration:
+                    return
+                except csv.Error:
+                    yield begin, []
+                    return
+                finally:
+                    csv.field_size_limit(limit)
+                if row:
+                    yield begin, row
+
+    def _bytes(self) -> io.BufferedIOBase:
+        if self._whole is not None:
+            return io.BytesIO(self._whole)
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def _text(self) -> TextIO:
+        return io.TextIOWrapper(self._bytes(), encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file; DataError if it is missing or cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> DataError:
+    """What to say of a file that cannot be opened."""
+    if isinstance(error, FileNotFoundError):
+        return DataError(
+            f"{path}: no such file; give the folder that holds it with --set data.path=FOLDER "
+            "or set SCREENTEST_DATA to the folder above it"
+        )
+    return DataError(f"{path}: cannot be read ({error.strerror})")
+
+
+def _text_schema(columns: pa.Table) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in columns.column_names])
+
+
+def _holds_line_end(columns: pa.Table) -> bool:
+    return any(pc.any(pc.match_substring(column, "\n")).as_py() for column in columns.columns)
+
+
+def _is_utf8(cell: bytes) -> bool:
+    try:
+        cell.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
