@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import normalize
+from torch.nn.functional import one_hot
 
 from recommender.data.dataset import Interactions
 from recommender.data.histories import PAD, Histories
+from recommender.features.modality import Modality
 from recommender.models import Batch, Inputs, ModelError, Recommender, build, model_class, scores
 from recommender.training import TrainingConfig, load, save, train
 
@@ -36,7 +37,8 @@ _GROUPS, _USERS, _ITEMS = 3, 48, 36
 def toy_inputs() -> Inputs:
     """48 users of three tastes over 36 items; each taste takes its 12 items in one order, 7 to 10 of them.
 
-    Two profile fields: the taste (unknown for user 0) and one that says nothing. Text tells the tastes apart; item 0 has none.
+    Two profile fields: the taste (unknown for user 0) and one that says nothing. Text and pictures tell the tastes apart;
+    item 0 has no text, item 1 no picture, item 2 neither.
     """
     generator = np.random.default_rng(0)
     per_group = _ITEMS // _GROUPS
@@ -49,10 +51,13 @@ def toy_inputs() -> Inputs:
     ones = np.ones(len(user))
     inter = Interactions(user, item, ones.astype(np.float32), np.arange(len(user)))
     group = torch.arange(_ITEMS) // per_group
-    noise = torch.from_numpy(0.1 * generator.random((_ITEMS, _GROUPS), dtype=np.float32))
-    text = normalize(torch.nn.functional.one_hot(group).float() + noise)
-    text[0] = 0
-    return Inputs(_USERS, _ITEMS, Histories.of(inter, _USERS), (_GROUPS + 1, 3), text)
+    features = []
+    for name, without in (("text", [0, 2]), ("visual", [1, 2])):
+        noise = torch.from_numpy(0.1 * generator.random((_ITEMS, _GROUPS), dtype=np.float32))
+        present = torch.ones(_ITEMS, dtype=torch.bool)
+        present[without] = False
+        features.append(Modality.of(name, one_hot(group).float() + noise, present))
+    return Inputs(_USERS, _ITEMS, Histories.of(inter, _USERS), (_GROUPS + 1, 3), *features)
 
 
 def toy_profile(inputs: Inputs) -> Tensor:
@@ -106,7 +111,7 @@ class RecommenderConformance:
         assert self.build().trainable == self.trainable
 
     def test_vectors_have_the_shapes_of_the_contract(self) -> None:
-        """(B, K, d) of users and (I, d) of items, all finite; item 0 of the toy has no text, user 0 no profile."""
+        """(B, K, d) of users and (I, d) of items, all finite; items 0 to 2 of the toy lack a modality, user 0 a profile."""
         inputs = self.inputs()
         model = self.build(inputs)
         users, items = model.users(self.batch(model, inputs)), model.items()
@@ -175,11 +180,36 @@ class RecommenderConformance:
 
     def test_it_builds_without_features_and_profile(self) -> None:
         """Data sets without text or demographics are trained on too."""
-        inputs = replace(self.inputs(), text=None, profile_sizes=())
+        inputs = _bare(self.inputs())
         model = self.build(inputs)
         batch = self.batch(model, inputs)
         assert self._scores(model, batch).isfinite().all()
         assert model.loss(batch).isfinite()
+
+    def test_items_without_any_modality_are_scored(self) -> None:
+        """Texts and pictures that no item has: no mean over nobody, no division by a length of zero."""
+        inputs = self.inputs()
+        nothing = Modality(
+            "nothing", torch.zeros(inputs.items, 4), torch.zeros(inputs.items, dtype=torch.bool)
+        )
+        inputs = replace(inputs, text=nothing, visual=nothing)
+        model = self.build(inputs)
+        batch = self.batch(model, inputs)
+        assert self._scores(model, batch).isfinite().all()
+        assert model.loss(batch).isfinite()
+
+    def test_a_modality_that_it_does_not_declare_is_not_read(self) -> None:
+        """What no model declares is not made: a score that needs it would differ from run to run."""
+        cls, inputs = model_class(self.model_name), self.inputs()
+        declared = replace(
+            inputs,
+            text=inputs.text if cls.reads_text else None,
+            visual=inputs.visual if cls.reads_visual else None,
+        )
+        full, less = self.build(inputs), self.build(declared)
+        _same_state(full, less)
+        batch = self.batch(full, inputs)
+        assert torch.equal(self._scores(full, batch), self._scores(less, batch))
 
     def test_the_same_seed_builds_the_same_model(self) -> None:
         """All of the state, buffers included."""
@@ -226,7 +256,7 @@ class TrainableConformance(RecommenderConformance):
 
     def test_every_parameter_is_trained(self) -> None:
         """A parameter without a gradient is dead weight, or a mistake; with features and profile and without."""
-        for inputs in (self.inputs(), replace(self.inputs(), text=None, profile_sizes=())):
+        for inputs in (self.inputs(), _bare(self.inputs())):
             model = self.build(inputs).train()
             model.loss(_examples(model, inputs)).backward()
             untouched = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
@@ -291,6 +321,10 @@ class TrainableConformance(RecommenderConformance):
 def _take(batch: Batch, rows: Tensor) -> Batch:
     target = None if batch.target is None else batch.target[rows]
     return Batch(batch.user[rows], batch.history[rows], batch.profile[rows], target)
+
+
+def _bare(inputs: Inputs) -> Inputs:
+    return replace(inputs, text=None, visual=None, profile_sizes=())
 
 
 def _examples(model: Recommender, inputs: Inputs) -> Batch:

@@ -19,12 +19,13 @@ class Alike(Recommender):
     """Popular items whose text is like that of the user's newest 20."""
 
     Config = NoOptions
+    reads_text = True
     history_length = 20
 
     def __init__(self, config, inputs):
         super().__init__()
         counts = torch.bincount(inputs.train.item, minlength=inputs.items).float()
-        self.register_buffer("table", torch.cat([inputs.text, torch.log1p(counts)[:, None]], dim=1))
+        self.register_buffer("table", torch.cat([inputs.text.vectors, torch.log1p(counts)[:, None]], dim=1))
 
     def loss(self, batch):
         return functional.cross_entropy(self.users(batch)[:, 0] @ self.items().T, batch.target)

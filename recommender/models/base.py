@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dataclasses import Field
 
     from recommender.data.histories import Histories
+    from recommender.features.modality import Modality
 
 
 class ModelError(ValueError):
@@ -48,8 +49,10 @@ class Inputs:
     train: Histories
     profile_sizes: tuple[int, ...] = ()
     """Number of labels of each profile field, the unknown label 0 included."""
-    text: Tensor | None = None
-    """(I, d_text) L2-normalised rows; a zero row is an item without text."""
+    text: Modality | None = None
+    """What items say, for models that read it."""
+    visual: Modality | None = None
+    """What items look like, for models that read it."""
 
 
 class Recommender(nn.Module, ABC):
@@ -62,8 +65,10 @@ class Recommender(nn.Module, ABC):
     Config: ClassVar[type[Any]]
     history_length: int = 0
     """Newest items of the history the model reads; 0 = none, the user is a learnt id."""
-    reads_text: ClassVar[bool] = True
-    """False for a model that never looks at `Inputs.text`, which then need not be made."""
+    reads_text: ClassVar[bool] = False
+    """A model that looks at `Inputs.text` says so; it need not be made for others."""
+    reads_visual: ClassVar[bool] = False
+    """The same of `Inputs.visual`."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:

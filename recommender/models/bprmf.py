@@ -28,7 +28,6 @@ class BPRMF(Recommender):
     """score = p_u . q_i + b_i; the bias rides as an extra dimension. The history given at serving is not used."""
 
     Config = BPRMFConfig
-    reads_text = False
 
     def __init__(self, config: BPRMFConfig, inputs: Inputs) -> None:
         super().__init__()

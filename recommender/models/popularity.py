@@ -20,7 +20,6 @@ class Popularity(Recommender):
     """Score = log of the number of train interactions (add one), so its softmax is the train distribution."""
 
     Config = PopularityConfig
-    reads_text = False
 
     def __init__(self, config: PopularityConfig, inputs: Inputs) -> None:
         super().__init__()

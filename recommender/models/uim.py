@@ -45,6 +45,7 @@ class UiM(Recommender):
     """K interests per user, routed from the history and regulated by the profile."""
 
     Config = UiMConfig
+    reads_text = True
 
     def __init__(self, config: UiMConfig, inputs: Inputs) -> None:
         super().__init__()
@@ -61,8 +62,9 @@ class UiM(Recommender):
         nn.init.normal_(self.item.weight, std=d**-0.5)
         self.text_features: Tensor | None
         if config.text and inputs.text is not None:
-            self.register_buffer("text_features", inputs.text, persistent=False)
-            self.text = nn.Linear(inputs.text.shape[1], d, bias=False)
+            self.register_buffer("text_features", inputs.text.vectors, persistent=False)
+            # No bias: the zero row of an item without text adds nothing.
+            self.text = nn.Linear(inputs.text.dim, d, bias=False)
         else:
             self.text_features = None
         self.capsule = nn.Parameter(torch.empty(k, d, d))

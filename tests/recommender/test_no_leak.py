@@ -68,7 +68,7 @@ def features(split):
         "label counts": torch.tensor(labels.sizes),
         "train items": inputs.train.item,
         "train starts": inputs.train.start,
-        "text": inputs.text,
+        "text": inputs.text.vectors,
     }
     return found, inputs
 
@@ -141,7 +141,7 @@ def history_of_test(split):
 def text_that_says_what_comes(split):
     items = split.dataset.items.copy()
     items.loc[np.unique(split.test.item), "description"] += " awaited"
-    return {"planted": text_features(items, dim=8)}
+    return {"planted": text_features(items, dim=8).vectors}
 
 
 def a_clock_of_the_last_row(split):

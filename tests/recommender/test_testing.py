@@ -104,7 +104,36 @@ class Untransposed(Mean):
 class NeedsText(Mean):
     def __init__(self, config, inputs):
         super().__init__(config, inputs)
-        self.register_buffer("text", inputs.text.clone(), persistent=False)
+        self.register_buffer("text", inputs.text.vectors.clone(), persistent=False)
+
+
+class Undeclared(Mean):
+    """Looks at pictures without saying so: it would be built without them."""
+
+    def __init__(self, config, inputs):
+        super().__init__(config, inputs)
+        self.seen = inputs.visual is not None
+
+    def items(self):
+        return super().items() * (2 if self.seen else 1)
+
+
+class Centred(Mean):
+    """Takes the zero row of an item without text for a text, and divides by what no item has."""
+
+    reads_text = True
+
+    def __init__(self, config, inputs):
+        super().__init__(config, inputs)
+        if inputs.text is not None:
+            present = inputs.text.present
+            mean = inputs.text.vectors.sum(0) / present.sum()
+            self.register_buffer("away", (inputs.text.vectors - mean).sum(1, keepdim=True), persistent=False)
+        else:
+            self.away = 0
+
+    def items(self):
+        return super().items() + self.away
 
 
 class Frozen(Mean):
@@ -131,6 +160,8 @@ FAULTS = {
     Unseeded: "test_the_same_seed_builds_the_same_model",
     Untransposed: "test_vectors_have_the_shapes_of_the_contract",
     NeedsText: "test_it_builds_without_features_and_profile",
+    Undeclared: "test_a_modality_that_it_does_not_declare_is_not_read",
+    Centred: "test_items_without_any_modality_are_scored",
     Frozen: "test_it_says_whether_there_is_anything_to_train",
 }
 

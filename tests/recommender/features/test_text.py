@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from recommender.data import load
@@ -11,20 +12,22 @@ def items(*rows):
     return pd.DataFrame({"title": titles, "genres": genres, "description": descriptions})
 
 
-def test_rows_have_length_one_and_a_fixed_width():
-    table = text_features(load("embedded").items, dim=32)
-    assert table.shape == (400, 32)
-    assert table.dtype == torch.float32
-    torch.testing.assert_close(table.norm(dim=1), torch.ones(400))
+def test_every_item_with_text_has_a_vector_of_a_fixed_width():
+    text = text_features(load("embedded").items, dim=32)
+    assert text.name == "text"
+    assert text.vectors.shape == (400, 32)
+    assert text.missing_share == 0
+    torch.testing.assert_close(text.vectors.norm(dim=1), torch.ones(400))
 
 
 def test_the_same_seed_gives_the_same_bits():
     table = load("embedded").items
-    assert torch.equal(text_features(table, dim=16, seed=5), text_features(table, dim=16, seed=5))
+    first, second = (text_features(table, dim=16, seed=5) for _ in range(2))
+    assert torch.equal(first.vectors, second.vectors)
 
 
 def test_items_that_share_words_and_genres_are_closer():
-    table = text_features(
+    vectors = text_features(
         items(
             ("Robot War", ("Sci-Fi",), "a robot fights"),
             ("War of the Robot", ("Sci-Fi",), "the robot fights again"),
@@ -32,15 +35,15 @@ def test_items_that_share_words_and_genres_are_closer():
             ("Love in the Garden", ("Romance",), "a kiss in the garden"),
         ),
         dim=2,
-    )
-    alike = table @ table.T
+    ).vectors
+    alike = vectors @ vectors.T
     assert alike[0, 1] > 0.9
     assert alike[2, 3] > 0.9
     assert abs(alike[0, 2]) < 0.1
 
 
-def test_an_item_without_a_known_word_has_a_zero_row():
-    table = text_features(
+def test_an_item_without_a_known_word_is_missing():
+    text = text_features(
         items(
             ("Xyzzy", (), ""),
             ("Robot War", ("War",), ""),
@@ -48,11 +51,24 @@ def test_an_item_without_a_known_word_has_a_zero_row():
             ("", (), ""),
         )
     )
-    assert table.shape == (4, 1)  # the known words are "robot" and the genre
-    assert (table[[0, 3]] == 0).all()
-    assert np.allclose(table[[1, 2]].norm(dim=1), 1)
+    assert text.dim == 1  # the known words are "robot" and the genre
+    assert text.present.tolist() == [False, True, True, False]
+    assert text.missing_share == 0.5
+    assert (text.vectors[[0, 3]] == 0).all()
+    assert np.allclose(text.vectors[[1, 2]].norm(dim=1), 1)
 
 
-def test_a_catalogue_without_shared_words_has_zero_rows_and_is_no_error():
-    for rows in ([("One", (), ""), ("Two", (), "")], [("Film A", (), ""), ("Film B", (), "")]):
-        assert text_features(items(*rows)).tolist() == [[0.0], [0.0]]
+def test_what_the_reduction_leaves_nothing_of_is_missing_and_not_rounding_blown_up_to_length_one():
+    robots = [("Robot", ("War",), "iron")] * 5
+    gardens = [("Garden", (), "")] * 2  # at right angles to the one direction that is kept
+    text = text_features(items(*robots, *gardens), dim=1)
+    assert text.present.tolist() == [True] * 5 + [False] * 2
+
+
+@pytest.mark.parametrize(
+    "rows", [[("One", (), ""), ("Two", (), "")], [("Film A", (), ""), ("Film B", (), "")]]
+)
+def test_a_catalogue_without_shared_words_has_no_text_and_is_no_error(rows):
+    text = text_features(items(*rows))
+    assert text.missing_share == 1
+    assert text.vectors.tolist() == [[0.0], [0.0]]

@@ -130,7 +130,7 @@ def test_text_is_added_to_the_item_and_an_item_without_text_is_its_id():
     model = make()
     with_text, without = model.items(), model.item.weight
     torch.testing.assert_close(with_text[0], without[0])
-    torch.testing.assert_close(with_text, without + toy_inputs().text @ model.text.weight.T)
+    torch.testing.assert_close(with_text, without + toy_inputs().text.vectors @ model.text.weight.T)
     assert torch.equal(make(text=False).items(), make(text=False).item.weight)
 
 
