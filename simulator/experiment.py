@@ -23,6 +23,7 @@ from agents.llm import (
     RetryPolicy,
 )
 from prompts import TemplateError
+from recommender.caching import CacheFolderError
 from recommender.data.dataset import DataError
 from recommender.models import ModelError
 from recommender.training import save
@@ -59,6 +60,7 @@ __all__ = ["MISTAKES", "Outcome", "ReplayMiss", "run"]
 
 MISTAKES = (
     CacheError,
+    CacheFolderError,
     ClientSetupError,
     DataError,
     JournalError,
@@ -160,6 +162,7 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
         "client": client,
         "recommender": read_json(directory.training),
         "steps": [asdict(step) for step in prepared.split.steps],
+        "skipped": [asdict(skipped) for skipped in prepared.split.dataset.skipped],
         "refinement": {
             "policy": scenario.refinement.policy,
             "weight": refinement.weight if isinstance(refinement, Fuse) else None,
@@ -206,7 +209,7 @@ def _train(
     scenario: Scenario, prepared: Prepared, audience: Audience, directory: RunDirectory, stages: Stages
 ) -> Proposer:
     with stages.stage("training") as advance:
-        model, log = train_recommender(scenario, prepared, advance)
+        model, log = train_recommender(scenario, prepared, directory.candidates, advance)
     save(model, directory.weights)
     write_json(directory.training, log)
     return RecommenderProposer(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from recommender.data.skipping import Skips
 
-_BLOCK = 2**24
+_BLOCK = 2**26
 """Bytes that are parsed at a time; a longer line cannot be read."""
 _OPEN_QUOTE = "a quotation mark is not closed, or not doubled inside quotes"
 _UNIT = "\x1f"

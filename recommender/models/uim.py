@@ -1,4 +1,4 @@
-"""UiM: user-insight multi-modal recommendation (the paper's section III), with id and text features.
+"""UiM: user-insight multi-modal recommendation (the paper's section III), with ids, texts and pictures.
 
 Readings where the paper is silent or contradicts itself: routing logits are replaced, not added (Eq. 7);
 the interest enters Eq. 11 as [e_u^k; s_k], since the printed form would drop it; p of Eq. 12 is a softmax of
@@ -34,6 +34,8 @@ class UiMConfig:
     """Width of each profile field's embedding."""
     text: bool = True
     """Add W_t f_text to the item vector where text features exist."""
+    visual: bool = True
+    """Add W_v f_visual to the item vector where features of pictures exist."""
     position: bool = True
     """Add an embedding of the place in the history (1 = newest) to each item vector before the gate and the routing.
     The paper's Eq. 4-8 treat the history as a set; off is faithful to them."""
@@ -46,6 +48,7 @@ class UiM(Recommender):
 
     Config = UiMConfig
     reads_text = True
+    reads_visual = True
 
     def __init__(self, config: UiMConfig, inputs: Inputs) -> None:
         super().__init__()
@@ -67,6 +70,12 @@ class UiM(Recommender):
             self.text = nn.Linear(inputs.text.dim, d, bias=False)
         else:
             self.text_features = None
+        self.visual_features: Tensor | None
+        if config.visual and inputs.visual is not None:
+            self.register_buffer("visual_features", inputs.visual.vectors, persistent=False)
+            self.visual = nn.Linear(inputs.visual.dim, d, bias=False)
+        else:
+            self.visual_features = None
         self.capsule = nn.Parameter(torch.empty(k, d, d))
         nn.init.xavier_uniform_(self.capsule)
         first = torch.randn(config.history, k, generator=torch.Generator().manual_seed(0))
@@ -85,10 +94,12 @@ class UiM(Recommender):
         self.fuse = nn.Sequential(nn.Linear(width + d, 2 * d), nn.ReLU(), nn.Linear(2 * d, d))
 
     def items(self) -> Tensor:
-        """(I, d) e_i = id_i + W_t f_i."""
+        """(I, d) e_i = id_i + W_t f_i + W_v v_i."""
         table: Tensor = self.item.weight
         if self.text_features is not None:
             table = table + self.text(self.text_features)
+        if self.visual_features is not None:
+            table = table + self.visual(self.visual_features)
         return table
 
     def users(self, batch: Batch) -> Tensor:

@@ -35,6 +35,7 @@ def show(
     console.print()
     _line(console, f"data: {summary['data']}")
     _line(console, f"audience: {summary['client']}")
+    _show_data(console, summary)
     _show_recommender(console, summary)
     for arm, lists in metrics.items():
         console.print(_metrics_table(arm, lists, cutoffs, summary["data"]))
@@ -48,6 +49,27 @@ def _line(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+def _show_data(console: Console, summary: Mapping[str, Any]) -> None:
+    steps = " -> ".join(
+        f"{step['step']}: {step['users']:,} users, {step['items']:,} items, {step['interactions']:,} interactions"
+        for step in summary["steps"]
+    )
+    _line(console, steps)
+    for skipped in summary["skipped"]:
+        _line(
+            console,
+            f"left out of {skipped['file']}: {skipped['count']:,} of {skipped['rows']:,} rows ({skipped['kind']}); "
+            f"first: {skipped['first'][0]}",
+        )
+    for name, told in summary["recommender"]["features"].items():
+        bad = "".join(f", {count} {reason}" for reason, count in told["unreadable"].items())
+        _line(
+            console,
+            f"{name} features: {told['source']}, {told['dim']} dimensions, {told['missing_share']:.1%} of the items "
+            f"without{bad}",
+        )
+
+
 def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
     training = summary["recommender"]
     full = training["full_ranking"]["test"]
@@ -57,6 +79,11 @@ def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
         f"{len(training['epochs'])}, validation NDCG@10 {training['ndcg']:.4f}; test over all {full['users']} users, "
         f"whole catalogue: HR@10 {full['hr@10']:.4f}, NDCG@10 {full['ndcg@10']:.4f}",
     )
+    if sampled := training["sampled_ranking"].get("test"):
+        _line(
+            console,
+            f"the same among sampled candidates: HR@10 {sampled['hr@10']:.4f}, NDCG@10 {sampled['ndcg@10']:.4f}",
+        )
     refinement = summary["refinement"]
     if refinement["weight"] is None:
         _line(console, f"refinement: {refinement['policy']}")

@@ -81,6 +81,10 @@ class RunDirectory:
         """Epochs and full-ranking metrics of the recommender."""
         return self.path / "training.json"
 
+    def candidates(self, phase: str) -> Path:
+        """The sampled items of a phase, where the scenario asks for some."""
+        return self.path / f"candidates-{phase}.parquet"
+
     @property
     def turns(self) -> Path:
         """Every planned turn."""

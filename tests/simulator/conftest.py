@@ -7,8 +7,7 @@ from functools import cache
 import pytest
 
 from recommender import data
-from recommender.features.text import text_features
-from simulator import preparation
+from recommender.features import catalogue
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,15 +15,7 @@ def _made_once():
     """Generate embedded data and reduce their texts once for each seed: no test here is about either."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", _loader(data.load))
-        patch.setattr(preparation, "text_features", _reducer())
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_shared_cache(tmp_path_factory):
-    """Answers of one test's server are none of another's, nor of this machine's user."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SCREENTEST_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(catalogue, "text_features", _reducer(catalogue.text_features))
         yield
 
 
@@ -33,10 +24,12 @@ def _loader(load):
     def embedded(seed):
         return load("embedded", None, seed)
 
-    return lambda source, path, seed: embedded(seed) if source == "embedded" else load(source, path, seed)
+    return lambda source, path, seed, *more: (
+        embedded(seed) if source == "embedded" else load(source, path, seed, *more)
+    )
 
 
-def _reducer():
+def _reducer(text_features):
     tables = {}
 
     @cache

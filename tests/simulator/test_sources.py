@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from small_runs import simulate
+from small_runs import replay, simulate
 
 from recommender import data
 
@@ -77,13 +77,78 @@ def test_movielens_as_csv_runs_end_to_end(tmp_path, unrated):
     assert "(3.5)" in "".join(prompts(run))
 
 
-def test_a_mistake_in_the_files_is_told_with_its_line(tmp_path, unrated):
-    folder = data.write_atomic(unrated, tmp_path)
+def broken(folder):
+    """A whole data set with one line that is none, and the place of that line."""
     file = folder / "shop-synthetic.inter"
     lines = file.read_text().splitlines()
-    file.write_text("\n".join([*lines[:7], lines[3], *lines[7:]]))
-    run = simulate(tmp_path / "out", "data.source=atomic", f"data.path={folder}")
+    file.write_text("\n".join([*lines[:7], "half a line", *lines[7:]]))
+    return f"{file}:8: 1 cells where 3 were expected"
+
+
+def test_a_mistake_in_the_files_is_told_with_its_line(tmp_path, unrated):
+    folder = data.write_atomic(unrated, tmp_path)
+    place = broken(folder)
+    run = simulate(tmp_path / "out", "data.source=atomic", f"data.path={folder}", "data.tolerance=0")
     assert run.code == 2
-    assert f"{file}:8: user " in run.err
-    assert f"{file}:4 already" in run.err
+    assert place in run.err
+    assert "raise data.tolerance" in run.err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_tolerated_is_counted_shown_and_kept(tmp_path, unrated):
+    folder = data.write_atomic(unrated, tmp_path)
+    place = broken(folder)
+    run = simulate(tmp_path / "out", "data.source=atomic", f"data.path={folder}")
+    assert run.code == 0, run.err
+    assert place in run.out
+    [skipped] = run.summary["skipped"]
+    assert (skipped["kind"], skipped["count"], skipped["rows"]) == (
+        "malformed",
+        1,
+        len(unrated.interactions) + 1,
+    )
+
+
+def test_sampled_negatives_are_stored_with_the_run(tmp_path):
+    chosen = ("data.split=leave-one-out", "data.negatives=49")
+    run = simulate(tmp_path / "out", *chosen)
+    assert run.code == 0, run.err
+    training = run.summary["recommender"]
+    for phase in ("validation", "test"):
+        stored = pq.read_table(tmp_path / "out" / f"candidates-{phase}.parquet").to_pandas()
+        assert set(stored.groupby("user_id", observed=True).size()) == {50}
+        assert stored.groupby("user_id", observed=True)["target"].sum().eq(1).all()
+        assert stored["user_id"].nunique() == training["sampled_ranking"][phase]["users"]
+        assert training["sampled_ranking"][phase]["hr@10"] > training["full_ranking"][phase]["hr@10"]
+    again = simulate(tmp_path / "again", *chosen)
+    assert again.summary["recommender"]["sampled_ranking"] == training["sampled_ranking"]
+
+
+def test_texts_and_features_of_pictures_reach_the_recommender(tmp_path, unrated):
+    items = unrated.items["item_id"].tolist()
+    rows = "".join(f'{item},"Plot, number {item}",\n' for item in items[:50])
+    (tmp_path / "plots.csv").write_text(f"movie_id,plot,tagline\n{rows}")
+    vectors = np.random.default_rng(0).normal(size=(40, 6))
+    np.savez(tmp_path / "posters.npz", item_id=np.array(items[10:50]), feat=vectors)
+    run = simulate(
+        tmp_path / "out",
+        "recommender.model=uim",
+        "recommender.training.max_epochs=1",
+        f"data.texts={tmp_path}/plots.csv",
+        f"features.visual={tmp_path}/posters.npz",
+    )
+    assert run.code == 0, run.err
+    told = run.summary["recommender"]["features"]
+    assert told["visual"]["dim"] == 6
+    assert 0.5 < told["visual"]["missing_share"] < 1
+    assert f"visual features: {tmp_path}/posters.npz, 6 dimensions" in run.out
+    (tmp_path / "posters.npz").unlink()
+    again = replay(run, tmp_path / "again")
+    assert again.code == 0, again.err
+    assert again.bytes_of("turns.jsonl") == run.bytes_of("turns.jsonl")
+
+
+def test_pictures_that_nobody_gave_are_asked_for(tmp_path):
+    run = simulate(tmp_path / "out", "recommender.model=uim", "features.visual=efficientnet-lite0")
+    assert run.code == 2
+    assert "no item has a picture; give a folder of them as data.images" in run.err

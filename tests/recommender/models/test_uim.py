@@ -127,11 +127,20 @@ def test_routing_starts_from_the_same_logits_in_every_model():
 
 
 def test_text_is_added_to_the_item_and_an_item_without_text_is_its_id():
-    model = make()
+    model = make(visual=False)
     with_text, without = model.items(), model.item.weight
     torch.testing.assert_close(with_text[0], without[0])
     torch.testing.assert_close(with_text, without + toy_inputs().text.vectors @ model.text.weight.T)
-    assert torch.equal(make(text=False).items(), make(text=False).item.weight)
+    bare = make(text=False, visual=False)
+    assert torch.equal(bare.items(), bare.item.weight)
+
+
+def test_a_picture_is_added_to_the_item_and_an_item_without_picture_gets_nothing():
+    model, visual = make(text=False), toy_inputs().visual
+    added = model.items() - model.item.weight
+    torch.testing.assert_close(added, visual.vectors @ model.visual.weight.T)
+    assert not visual.present.all()
+    assert not added[~visual.present].any()
 
 
 def test_the_loss_is_the_softmax_over_the_catalogue_of_the_best_interest(batch):

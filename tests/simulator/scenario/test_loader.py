@@ -131,7 +131,7 @@ def test_overrides_are_yaml_and_reach_any_depth(file):
         (
             "source: embedded",
             "source: ml-2m",
-            "mine.yaml:3: data.source should be 'embedded', 'ml-1m', 'ml-100k', 'ml-20m', 'ml-25m'",
+            "mine.yaml:3: data.source should be 'embedded', 'amazon-2014', 'amazon-2023', 'ml-1m'",
         ),
         (
             "model: uim",
