@@ -110,13 +110,13 @@ def test_what_is_tolerated_is_counted_shown_and_kept(tmp_path, unrated):
 
 
 def test_sampled_negatives_are_stored_with_the_run(tmp_path):
-    chosen = ("data.split=leave-one-out", "data.negatives=49")
+    chosen = ("data.split=leave-one-out", "data.negatives=12")
     run = simulate(tmp_path / "out", *chosen)
     assert run.code == 0, run.err
     training = run.summary["recommender"]
     for phase in ("validation", "test"):
         stored = pq.read_table(tmp_path / "out" / f"candidates-{phase}.parquet").to_pandas()
-        assert set(stored.groupby("user_id", observed=True).size()) == {50}
+        assert set(stored.groupby("user_id", observed=True).size()) == {13}
         assert stored.groupby("user_id", observed=True)["target"].sum().eq(1).all()
         assert stored["user_id"].nunique() == training["sampled_ranking"][phase]["users"]
         assert training["sampled_ranking"][phase]["hr@10"] > training["full_ranking"][phase]["hr@10"]
