@@ -7,7 +7,6 @@ for posters also item by item. `--quick` takes the embedded audience and its dra
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import torch
 
 from benchmarks.recording import record
 from recommender import data
+from recommender.data.content import with_images, with_texts
 from recommender.data.dataset import DataError
 from recommender.data.embedded import generate, write_posters
 from recommender.features.image_encoders import image_encoder
@@ -56,19 +56,17 @@ def main() -> None:
 
 
 def _movielens(path: Path | None) -> dict[str, Any]:
-    items = data.load("ml-1m", path).items
     folder = (path or Path(os.environ["SCREENTEST_DATA"]) / "ml-1m") / "content"
-    described = items.assign(description=_descriptions(folder / "movies_text.csv", items["item_id"].tolist()))
+    dataset = with_texts(data.load("ml-1m", path), folder / "movies_text.csv")
+    items = with_images(dataset, folder / "posters").items
     genres, ids = items["genres"].tolist(), items["item_id"].tolist()
-    posters = [folder / "posters" / f"{item}.jpg" for item in ids]
-    encoder = image_encoder(_ENCODER)
-    pictures = encode_images([each if each.exists() else None for each in posters], encoder, progress=_told)
+    pictures = encode_images(items["image"].tolist(), image_encoder(_ENCODER), progress=_told)
     given = read_features(folder / "posters_efficientnet_lite0.npz", ids, "visual")
     return {
         "data": "ml-1m",
         "items": len(items),
         "text": {
-            **_own_texts(described),
+            **_own_texts(items),
             "given MiniLM": _signal(read_features(folder / "plots_minilm.npz", ids, "text"), genres),
         },
         "visual": {
@@ -142,16 +140,6 @@ def _agreement(ours: Modality, given: Modality) -> dict[str, Any]:
         "cosine_of_different_items": round(float(others), 4),
         "given_vector_of_the_item_is_the_nearest": round(float(nearest.double().mean()), 4),
     }
-
-
-def _descriptions(path: Path, ids: Sequence[str]) -> list[str]:
-    """Tagline, plot and overview of each movie, as far as there are any."""
-    with path.open(encoding="utf-8", newline="") as file:
-        text = {
-            row["movie_id"]: " ".join(row[part] for part in ("tagline", "plot", "overview") if row[part])
-            for row in csv.DictReader(file)
-        }
-    return [text.get(item, "") for item in ids]
 
 
 def _told(done: int, of: int) -> None:
