@@ -9,7 +9,7 @@ import torch
 
 from recommender.data.dataset import DataError
 from recommender.metrics import ranking_metrics
-from recommender.models import Batch, ModelError, Recommender, scores
+from recommender.models import Batch, ModelError, Recommender
 from recommender.ranking import Slate, top
 
 if TYPE_CHECKING:
@@ -126,11 +126,11 @@ def _ranked(
     model.eval()
     device = model.device
     history, profile = history.to(device), profile.to(device)
-    table = model.items()
+    table = model.catalogue()
     values, index = [], []
     for chunk in torch.from_numpy(users).to(device).split(_BATCH):
         batch = Batch(chunk, history.latest(chunk, model.history_length), profile[chunk])
-        value, item = best(chunk, scores(model.users(batch), table))
+        value, item = best(chunk, model.score(batch, table))
         values.append(value.cpu())
         index.append(item.cpu())
     model.train(was_training)

@@ -129,6 +129,16 @@ class RecommenderConformance:
         assert loss.shape == ()
         assert loss.isfinite()
 
+    def test_the_exported_vectors_reproduce_the_scores(self) -> None:
+        """So that an index of vectors finds what the model would rank."""
+        inputs = self.inputs()
+        model = self.build(inputs)
+        batch = self.batch(model, inputs)
+        with torch.inference_mode():
+            torch.testing.assert_close(
+                scores(model.users(batch), model.items()), model.score(batch, model.catalogue())
+            )
+
     def test_a_user_s_scores_do_not_depend_on_the_rest_of_the_batch(self) -> None:
         """Alone, in a batch and in another order: the same up to rounding."""
         inputs = self.inputs()
@@ -243,7 +253,7 @@ class RecommenderConformance:
     @staticmethod
     def _scores(model: Recommender, batch: Batch) -> Tensor:
         with torch.inference_mode():
-            return scores(model.users(batch), model.items())
+            return model.score(batch, model.catalogue())
 
 
 class TrainableConformance(RecommenderConformance):

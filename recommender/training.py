@@ -97,7 +97,7 @@ def train(
     device = model.device
     torch.manual_seed(config.seed)
     shuffle = torch.Generator().manual_seed(config.seed)
-    examples = _Examples(history.to(device), profile.to(device), model.history_length)
+    examples = _Examples(history.to(device), profile.to(device), model.training_length)
     if not len(examples):
         raise ModelError("there is nothing to train on: no user has a train interaction with one before it")
     optimiser = torch.optim.AdamW(

@@ -33,11 +33,17 @@ class Batch:
     """(B, F) int64 labels, one per profile field; 0 means unknown."""
     target: Tensor | None = None
     """(B,) int64."""
+    following: Tensor | None = None
+    """(B, L) int64, what came after each place of `history`, PAD where the history is: the targets of a model that learns
+    whole sequences at once. Its last column is `target`."""
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         target = None if self.target is None else self.target.to(device)
-        return Batch(self.user.to(device), self.history.to(device), self.profile.to(device), target)
+        following = None if self.following is None else self.following.to(device)
+        return Batch(
+            self.user.to(device), self.history.to(device), self.profile.to(device), target, following
+        )
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,9 @@ class Recommender(nn.Module, ABC):
 
     Config: ClassVar[type[Any]]
     history_length: int = 0
-    """Newest items of the history the model reads; 0 = none, the user is a learnt id."""
+    """Newest items of the history the model reads at serving; 0 = none, the user is a learnt id."""
+    learns_sequences: ClassVar[bool] = False
+    """True for a model whose loss takes `Batch.following`: an example is then a stretch of a history, not one target."""
     reads_text: ClassVar[bool] = False
     """A model that looks at `Inputs.text` says so; it need not be made for others."""
     reads_visual: ClassVar[bool] = False
@@ -81,6 +89,19 @@ class Recommender(nn.Module, ABC):
     @abstractmethod
     def items(self) -> Tensor:
         """(I, d) vectors of the whole catalogue."""
+
+    @property
+    def training_length(self) -> int:
+        """Items before its target that an example of training brings along."""
+        return self.history_length
+
+    def catalogue(self) -> Tensor:
+        """What `score` needs of the items, made once for many batches: the item vectors."""
+        return self.items()
+
+    def score(self, batch: Batch, catalogue: Tensor) -> Tensor:
+        """(B, I) the scores that `users` and `items` define; a model may have a shorter way to the same numbers."""
+        return scores(self.users(batch), catalogue)
 
     @property
     def device(self) -> torch.device:
