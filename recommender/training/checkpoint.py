@@ -139,8 +139,12 @@ def _write(value: dict[str, Any], path: Path) -> None:
 
 def _read(path: Path, what: str) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        file = path.open("rb")
     except OSError as error:
         raise ModelError(f"{path}: the {what} cannot be read ({error.strerror})") from error
-    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError) as error:
-        raise ModelError(f"{path}: not a file of {what}: {error}") from error
+    with file:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        # A file that is cut short looks like a seek that fails.
+        except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, OSError) as error:
+            raise ModelError(f"{path}: not a file of {what}: {error}") from error

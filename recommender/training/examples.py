@@ -47,9 +47,7 @@ class Examples:
             return self._stretch(user, self._size[user] - 1 - place * self._length)
         position = place + self._skipped
         target = self._history.item[self._history.start[user] + position]
-        return Batch(
-            user, self._history.before(user, position, self._length), self._profile[user], target
-        )
+        return Batch(user, self._history.before(user, position, self._length), self._profile[user], target)
 
     def _stretch(self, user: Tensor, last: Tensor) -> Batch:
         """The stretches whose newest target stands at `last` (B,)."""

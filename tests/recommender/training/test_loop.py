@@ -1,6 +1,3 @@
-import pickle
-from dataclasses import dataclass, replace
-
 import pytest
 import torch
 from recommender_doubles import Lookup, interactions
@@ -8,9 +5,9 @@ from torch import nn
 
 from recommender.data import DataError
 from recommender.data.histories import PAD, Histories
-from recommender.models import ModelError, Recommender, build, scores
+from recommender.models import ModelError, Recommender, build
 from recommender.testing import toy_inputs, toy_profile
-from recommender.training import TrainingConfig, load, pick_device, save, train
+from recommender.training import TrainingConfig, pick_device, train
 
 NOBODY = torch.zeros(2, 0, dtype=torch.int64)
 HELD_OUT = interactions([(0, 0, 5, 9)])
@@ -157,59 +154,13 @@ def test_cuda_asked_for_and_not_there_is_an_error_and_no_cpu_run(monkeypatch):
         pick_device("cuda")
 
 
-@dataclass
-class Bomb:
-    """Unpickled with ordinary pickle, it makes a folder."""
-
-    folder: str
-
-    def __reduce__(self):
-        return __import__("os").mkdir, (self.folder,)
+def test_validation_may_be_rarer_than_epochs_but_the_last_has_one():
+    log = climb(Climber(peak=0.9), max_epochs=5, evaluate_every=2)
+    assert [epoch.ndcg is None for epoch in log.epochs] == [True, False, True, False, False]
+    assert log.best == 5
 
 
-def test_a_file_of_weights_runs_no_code(tmp_path):
-    path, crater = tmp_path / "weights.pt", tmp_path / "crater"
-    model = build("popularity", {}, toy_inputs())
-    for write in (
-        lambda bomb: torch.save({"log_counts": bomb}, path),
-        lambda bomb: path.write_bytes(pickle.dumps(bomb, protocol=2)),
-    ):
-        write(Bomb(str(crater)))
-        with pytest.raises(ModelError, match=r"weights\.pt: not a file of weights"):
-            load(model, path)
-        assert not crater.exists()
-    pickle.loads(path.read_bytes())
-    assert crater.exists()  # the bomb is live
-
-
-def test_files_that_do_not_fit_say_so(tmp_path):
-    inputs = toy_inputs()
-    model = build("bprmf", {"dim": 8}, inputs)
-    path = tmp_path / "weights.pt"
-    with pytest.raises(ModelError, match=r"weights\.pt: the weights cannot be read \(No such file"):
-        load(model, path)
-    save(build("bprmf", {"dim": 4}, inputs), path)
-    with pytest.raises(ModelError, match=r"weights\.pt: these weights do not fit the model: .*size mismatch"):
-        load(model, path)
-    save(build("bprmf", {"dim": 8}, replace(inputs, items=inputs.items + 1)), path)
-    with pytest.raises(ModelError, match="size mismatch"):
-        load(model, path)
-    torch.save([torch.zeros(3)], path)
-    with pytest.raises(ModelError, match=r"weights\.pt: these weights do not fit"):
-        load(model, path)
-    save(model, path)
-    whole = path.read_bytes()
-    for damaged in (b"", b"not weights", whole[: len(whole) // 2]):
-        path.write_bytes(damaged)
-        with pytest.raises(ModelError, match=r"weights\.pt: "):
-            load(model, path)
-
-
-def test_a_damaged_file_leaves_the_model_as_it_was(tmp_path):
-    inputs = toy_inputs()
-    model = build("bprmf", {"dim": 8}, inputs)
-    before = scores(model.item.weight[:, None], model.items()[:, :8]).detach()
-    (tmp_path / "weights.pt").write_bytes(b"\0" * 100)
-    with pytest.raises(ModelError):
-        load(model, tmp_path / "weights.pt")
-    assert torch.equal(scores(model.item.weight[:, None], model.items()[:, :8]).detach(), before)
+def test_patience_counts_epochs_where_validation_is_rare():
+    log = climb(Climber(peak=1000), evaluate_every=2, patience=3)
+    # Best at 2; at 4 only two epochs have passed.
+    assert (log.best, len(log.epochs)) == (2, 6)
