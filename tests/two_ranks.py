@@ -64,13 +64,9 @@ def together(name, config=CONFIG, checkpoint=None, progress=lambda *said: None):
     return model.state_dict(), ([epoch.loss for epoch in log.epochs], [epoch.ndcg for epoch in log.epochs])
 
 
-class Stopped(Exception):
-    pass
-
-
 def _stop(step, steps, note):
     if "epoch 2," in note:
-        raise Stopped
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
@@ -95,7 +91,7 @@ if __name__ == "__main__":
                     progress or (lambda *said: None),
                     path,
                 )
-            except Stopped:
+            except KeyboardInterrupt:
                 torch.distributed.barrier()
             results[key] = model.state_dict()
         torch.save(results, out / f"{ranks.rank}.pt")

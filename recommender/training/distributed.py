@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train together."""
+    """Which process, among how many that train together."""
 
     rank: int
     size: int
@@ -39,7 +39,7 @@ class Ranks:
         """Whether this rank writes files and speaks."""
         return self.rank == 0
 
-    def batches(self, order: Tensor, size: int) -> Sequence[Tensor]:
+    def batches(self, order: Tensor, size: int) -> list[Tensor]:
         """The examples `order` in global batches of `size`.
 
         No rank may be left without a row: a last batch with fewer rows than there are ranks joins the one before it.
@@ -50,7 +50,7 @@ class Ranks:
         return batches
 
     def share(self, rows: Tensor) -> Tensor:
-        """This rank's rows of a global batch: neighbours, so that rows gathered in rank order are the batch again."""
+        """The rows of a global batch that are for this rank: neighbours, so that rows gathered in rank order are the batch again."""
         return rows if self.size == 1 else rows.tensor_split(self.size)[self.rank]
 
     def sum(self, tensor: Tensor) -> Tensor:

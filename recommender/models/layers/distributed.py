@@ -8,6 +8,8 @@ import torch
 from torch import distributed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 
@@ -21,8 +23,8 @@ def gather_across(tensor: Tensor) -> Tensor:
     """
     if not _together():
         return tensor
-    gathered: Tensor = _Gather.apply(tensor)
-    return gathered
+    apply: Callable[[Tensor], Tensor] = _Gather.apply
+    return apply(tensor)
 
 
 def rows_before(tensor: Tensor) -> int:

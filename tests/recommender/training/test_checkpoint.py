@@ -15,16 +15,12 @@ from recommender.testing import toy_inputs, toy_profile
 from recommender.training import load, save, train
 
 
-class Stopped(Exception):
-    pass
-
-
 def stop_in(epoch):
     """A progress callback that ends training in the middle of an epoch."""
 
     def progress(step, steps, note):
         if f"epoch {epoch}," in note:
-            raise Stopped
+            raise KeyboardInterrupt
 
     return progress
 
@@ -43,7 +39,7 @@ def told(log):
 def test_training_that_was_stopped_ends_with_the_same_bits(tmp_path, epoch):
     whole, log = run(None)
     checkpoint = tmp_path / "checkpoint.pt"
-    with pytest.raises(Stopped):
+    with pytest.raises(KeyboardInterrupt):
         run(checkpoint, progress=stop_in(epoch))
     torch.manual_seed(99)
     resumed, again = run(checkpoint)
@@ -123,7 +119,7 @@ def test_a_file_of_weights_is_no_checkpoint(tmp_path):
 
 def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     checkpoint = tmp_path / "checkpoint.pt"
-    with pytest.raises(Stopped):
+    with pytest.raises(KeyboardInterrupt):
         run(checkpoint, progress=stop_in(3))
     before = checkpoint.read_bytes()
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -39,7 +41,7 @@ def rates(steps, **options):
     for number in range(steps):
         optimisation.step(None, number, 1)
         places.append(model.weight[0].item())
-    return [round(before - after, 4) for before, after in zip(places, places[1:], strict=False)]
+    return [round(before - after, 4) for before, after in pairwise(places)]
 
 
 def test_the_learning_rate_is_constant_unless_asked():
