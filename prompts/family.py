@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prompts.document import Document, DocumentError, build, did_you_mean, parse
 from prompts.template import Template, TemplateError
 from prompts.titles import inline
+from scenarios.document import Document, DocumentError, build, did_you_mean, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

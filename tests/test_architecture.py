@@ -7,9 +7,9 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "simulator": {"simulator", "agents", "recommender", "prompts", "scenarios"},
     "agents": {"agents", "prompts"},
-    "recommender": {"recommender"},
-    "prompts": {"prompts"},
-    "scenarios": set(),
+    "recommender": {"recommender", "scenarios"},
+    "prompts": {"prompts", "scenarios"},
+    "scenarios": {"scenarios"},
 }
 """Imports point down only; recommender and agents do not know each other."""
 

@@ -1,6 +1,7 @@
 """The scenario file: what is run, as typed and checked values."""
 
-from simulator.scenario.loader import ScenarioError, dump, find, json_schema, load
+from scenarios.reading import ScenarioError, dump, find
+from simulator.scenario.loader import json_schema, load
 from simulator.scenario.schema import Scenario
 
 __all__ = ["Scenario", "ScenarioError", "dump", "find", "json_schema", "load"]
