@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,32 @@ if TYPE_CHECKING:
     from recommender.data.histories import Histories
 
 _BATCH = 512
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best items of B users."""
+
+    user: NDArray[np.int64]
+    """(B,) in order."""
+    item: NDArray[np.int64]
+    """(B, N) item numbers, best first."""
+    score: NDArray[np.float32]
+    """(B, N); -inf where nothing is left to show."""
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """(B, N) False where the catalogue has run out: there are only masked items left, which nobody is shown."""
+        return self.score > -np.inf
+
+    def metrics(self, targets: Interactions, cutoffs: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+        """HR, NDCG and recall at the cut-offs, and MRR, each (B,); every user has a target."""
+        width = int(max(self.item.max(), targets.item.max())) + 1
+        key = np.sort(targets.user.astype(np.int64) * width + targets.item)
+        wanted = self.user[:, None] * width + self.item
+        found = key[np.searchsorted(key, wanted).clip(max=len(key) - 1)] == wanted
+        count = np.bincount(targets.user, minlength=int(self.user.max()) + 1)[self.user]
+        return ranking_metrics(found & self.shown, count, cutoffs)
 
 
 @torch.inference_mode()
@@ -68,6 +95,29 @@ def rank_candidates(
     return _ranked(model, candidates.user, history, profile, best)
 
 
+def rank_targets(
+    model: Recommender,
+    history: Histories,
+    profile: Tensor,
+    targets: Interactions,
+    k: int,
+    candidates: Candidates | None = None,
+) -> Ranking:
+    """The k best items of each user that has targets: of the whole catalogue, `history` masked, or of `candidates`.
+
+    Raises DataError where nobody has a target, and where the targets are not those of `candidates`.
+    """
+    if not len(targets):
+        raise DataError("no user has a held-out interaction, so there is nothing to evaluate on")
+    users = np.unique(targets.user).astype(np.int64)
+    if candidates is None:
+        value, index = rank(model, users, history, profile, history, k)
+    else:
+        candidates.require(targets)
+        value, index = rank_candidates(model, candidates, history, profile, k)
+    return Ranking(users, index, value)
+
+
 def evaluate(
     model: Recommender,
     history: Histories,
@@ -79,22 +129,10 @@ def evaluate(
     """The users that have targets (B,), and each metric (B,): over the whole catalogue, `history` masked.
 
     With `candidates` the ranking is among each user's own few items instead. The rank of a target is 1 + the items
-    scored higher + the tied items with a smaller number. Raises DataError where nobody has a target, and where the
-    targets are not those of `candidates`.
+    scored higher + the tied items with a smaller number. All cut-offs come from one ranking. Raises as `rank_targets`.
     """
-    if not len(targets):
-        raise DataError("no user has a held-out interaction, so there is nothing to evaluate on")
-    count = np.bincount(targets.user, minlength=len(history.start) - 1)
-    users = np.flatnonzero(count)
-    if candidates is None:
-        value, index = rank(model, users, history, profile, history, max(cutoffs))
-    else:
-        candidates.require(targets)
-        value, index = rank_candidates(model, candidates, history, profile, max(cutoffs))
-    width = max(index.max(), targets.item.max()) + 1
-    hits = np.isin(users[:, None] * width + index, targets.user.astype(np.int64) * width + targets.item)
-    # Where the catalogue has run out there are only masked items left, which nobody is shown.
-    return users, ranking_metrics(hits & (value > -np.inf), count[users], cutoffs)
+    ranking = rank_targets(model, history, profile, targets, max(cutoffs), candidates)
+    return ranking.user, ranking.metrics(targets, cutoffs)
 
 
 def propose(

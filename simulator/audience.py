@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agents.llm import ChatClient, Draw
     from agents.persona import Persona
     from recommender.data.dataset import Interactions
-    from simulator.preparation import Prepared
+    from recommender.pipeline import Prepared
     from simulator.scenario import Scenario
 
 VALIDATION_ROUND = 0

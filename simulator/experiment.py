@@ -26,6 +26,14 @@ from prompts import TemplateError
 from recommender.caching import CacheFolderError
 from recommender.data.dataset import DataError
 from recommender.models import ModelError
+from recommender.pipeline import (
+    build_recommender,
+    check_recommender,
+    describe,
+    prepare_data,
+    train_recommender,
+)
+from recommender.stages import peak_mib
 from recommender.training import save
 from simulator.audience import (
     choose_audience,
@@ -37,10 +45,8 @@ from simulator.audience import (
 from simulator.game import Game
 from simulator.measures.audience import calls, replies
 from simulator.measures.ranking import paired_differences, per_user, summarise
-from simulator.preparation import check_recommender, prepare_data, train_recommender
 from simulator.proposing import RecommenderProposer, RecordedProposer
 from simulator.refinement import Fuse, RefinementError, Replace, choose_weight
-from simulator.report.progress import peak_mib
 from simulator.scenario import ScenarioError, dump
 from simulator.transcript.directory import RunDirectory, read_json, write_json
 from simulator.transcript.journal import CallJournal, JournalError
@@ -49,11 +55,11 @@ from simulator.transcript.turns import TranscriptError, write_turns
 
 if TYPE_CHECKING:
     from agents.llm import ChatClient
+    from recommender.pipeline import Prepared
+    from recommender.stages import Stages
     from simulator.audience import Audience
-    from simulator.preparation import Prepared
     from simulator.proposing import Proposer
     from simulator.refinement import Refinement
-    from simulator.report.progress import Stages
     from simulator.scenario import Scenario
 
 __all__ = ["MISTAKES", "Outcome", "ReplayMiss", "run"]
@@ -209,11 +215,13 @@ def _train(
     scenario: Scenario, prepared: Prepared, audience: Audience, directory: RunDirectory, stages: Stages
 ) -> Proposer:
     with stages.stage("training") as advance:
-        model, log = train_recommender(scenario, prepared, directory.candidates, advance)
-    save(model, directory.weights)
-    write_json(directory.training, log)
+        built = build_recommender(scenario, prepared, advance)
+        log = train_recommender(scenario, prepared, built, advance)
+        told = describe(scenario, prepared, built, log, directory.candidates)
+    save(built.model, directory.weights)
+    write_json(directory.training, told)
     return RecommenderProposer(
-        model, prepared.split, prepared.labels, audience.lengths, 2 * scenario.n, directory.proposals
+        built.model, prepared.split, prepared.labels, audience.lengths, 2 * scenario.n, directory.proposals
     )
 
 

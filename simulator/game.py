@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from agents.embedded.client import EmbeddedClient
     from agents.llm import Gateway, Record, Request
     from agents.user import Script
+    from recommender.pipeline import Prepared
+    from recommender.stages import Stages
     from simulator.audience import Audience
-    from simulator.preparation import Prepared
     from simulator.proposing import Proposer
     from simulator.refinement import Refinement
-    from simulator.report.progress import Stages
     from simulator.scenario import Scenario
     from simulator.transcript.turns import Turn
 

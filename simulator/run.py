@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported after the command line is read: a misspelt option need not wait for torch.
     from rich.console import Console
 
+    from recommender.stages import Stages
     from simulator.experiment import MISTAKES, ReplayMiss, run
-    from simulator.report.progress import Stages
     from simulator.report.terminal import show
     from simulator.scenario import load
 

@@ -19,8 +19,8 @@ from agents.llm import Message
 from prompts import inline
 from recommender.features.economy import find_state
 from recommender.features.profile import ECONOMIC_STATUS, LEVELS
+from recommender.pipeline import prepare_data
 from simulator.audience import choose_audience, make_client, make_members, make_nulls, make_reader
-from simulator.preparation import prepare_data
 from simulator.scenario import load
 
 VALIDATED = ("refinement.weight=validation", "refinement.validation_share=0.5")
@@ -236,7 +236,7 @@ from pathlib import Path
 from recommender.features.economy import find_state
 from recommender.features.profile import ECONOMIC_STATUS, LEVELS
 from simulator.audience import choose_audience, make_client, make_nulls, make_reader
-from simulator.preparation import prepare_data
+from recommender.pipeline import prepare_data
 from simulator.scenario import load
 scenario = load(Path(sys.argv[1]))
 prepared = prepare_data(scenario)

@@ -87,9 +87,9 @@ def test_a_mistake_on_the_command_line_is_named(tmp_path, monkeypatch, override,
 )
 def test_an_unknown_model_parameter_is_named(tmp_path, monkeypatch, overrides, said):
     monkeypatch.undo()
-    from simulator import preparation
+    from recommender import pipeline
 
-    monkeypatch.setattr(preparation, "train", lambda *args: pytest.fail("training began"))
+    monkeypatch.setattr(pipeline, "train", lambda *args: pytest.fail("training began"))
     assert said in refusal(simulate(tmp_path / "out", *overrides))
 
 

@@ -9,9 +9,9 @@ from openai_server import Fault, seeded_faults
 from small_runs import SCENARIO, files, replay, simulate
 
 from agents.llm import Draw, Message, Request, RetryPolicy
+from recommender.pipeline import prepare_data
 from simulator import experiment
 from simulator.audience import choose_audience, make_client, make_nulls, make_reader
-from simulator.preparation import prepare_data
 from simulator.scenario import load
 
 CANARY = "sk-canary-5Xq9-never-to-be-written"

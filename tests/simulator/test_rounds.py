@@ -6,7 +6,7 @@ import pytest
 from small_runs import replay, simulate
 
 from prompts import inline
-from simulator.preparation import prepare_data
+from recommender.pipeline import prepare_data
 from simulator.scenario import load
 
 

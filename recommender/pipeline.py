@@ -1,16 +1,17 @@
-"""From a scenario to split data, features and a trained recommender."""
+"""From a scenario's data, features and recommender sections to a trained recommender and its metrics."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from agents.randomness import keyed_generator
 from recommender import data
+from recommender.caching import content_key
 from recommender.data.candidate_file import save_candidates
 from recommender.data.candidates import sample_candidates
 from recommender.data.content import with_images, with_texts
@@ -28,34 +29,58 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
+    from recommender.configuration import Setup
     from recommender.data.dataset import Dataset
     from recommender.data.splitting import Split
     from recommender.features.catalogue import CatalogueFeatures
     from recommender.models import Recommender
-    from simulator.scenario import Scenario
+    from recommender.training import Epoch, TrainingLog
+
+
+def _silent(done: int, planned: int, note: str) -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data as the experiment uses them."""
+    """Data as they are trained on and evaluated."""
 
     split: Split
     labels: ProfileLabels
     fingerprint: str
     """Hash of users, items and interactions after filtering."""
 
+    @cached_property
+    def profile(self) -> Tensor:
+        """(U, F) labels of all users, from train."""
+        return self.labels.labels(self.split.train)
 
-def prepare_data(scenario: Scenario) -> Prepared:
+    def served(self, phase: str) -> Histories:
+        """What models may read, and must not propose, at "validation" or "test"."""
+        return Histories.of(self.split.history(phase), len(self.split.dataset.users))
+
+
+@dataclass(frozen=True)
+class Built:
+    """A recommender as the scenario describes it, and the features it was given."""
+
+    model: Recommender
+    features: tuple[CatalogueFeatures, ...]
+
+
+def prepare_data(setup: Setup) -> Prepared:
     """Read, filter and split; DataError says what is wrong with the data."""
-    chosen = scenario.data
+    chosen = setup.data
     dataset = data.load(chosen.source, chosen.path, chosen.seed, chosen.tolerance)
     if chosen.texts is not None:
         dataset = with_texts(dataset, chosen.texts, chosen.tolerance)
     if chosen.max_users is not None and chosen.max_users < len(dataset.users):
-        generator = keyed_generator(scenario.seed, "max_users")
+        key = int(content_key("max_users", str(setup.seed))[:32], 16)
+        drawn = np.random.Generator(np.random.Philox(key=key)).permutation(len(dataset.users))
         kept = np.zeros(len(dataset.users), dtype=bool)
-        kept[generator.permutation(len(dataset.users))[: chosen.max_users]] = True
+        kept[drawn[: chosen.max_users]] = True
         dataset = dataset.with_interactions(dataset.interactions.take(kept[dataset.interactions.user]))
     split = prepare(dataset, chosen.min_rating, chosen.core, chosen.split)
     if not len(split.validation) or not len(split.test):
@@ -66,63 +91,74 @@ def prepare_data(scenario: Scenario) -> Prepared:
     return Prepared(split, ProfileLabels(split.dataset, split.train), _fingerprint(split))
 
 
-def check_recommender(scenario: Scenario) -> None:
-    """ModelError if the scenario's model, one of its options or its device does not exist; before anything is read."""
-    chosen = scenario.recommender
+def check_recommender(setup: Setup) -> None:
+    """ModelError if the model, one of its options or its device does not exist; before anything is read."""
+    chosen = setup.recommender
     configure(model_class(chosen.model).Config, chosen.params, chosen.model)
     pick_device(chosen.device)
 
 
-def train_recommender(
-    scenario: Scenario,
-    prepared: Prepared,
-    candidates: Callable[[str], Path],
-    progress: Callable[[int, int, str], None],
-) -> tuple[Recommender, dict[str, Any]]:
-    """The scenario's recommender, trained on all users, and its log with full-ranking metrics at validation and test.
-
-    Where the scenario asks for sampled negatives, those of a phase are stored in the file `candidates(phase)`.
-    """
-    split, labels = prepared.split, prepared.labels
-    users = len(split.dataset.users)
-    history = Histories.of(split.train, users)
-    device = pick_device(scenario.recommender.device)
-    text, visual = _features(scenario, prepared, device, progress)
+def build_recommender(
+    setup: Setup, prepared: Prepared, progress: Callable[[int, int, str], None] = _silent
+) -> Built:
+    """The scenario's recommender before training, on its device, with the features that it reads."""
+    split = prepared.split
+    chosen = setup.recommender
+    device = pick_device(chosen.device)
+    text, visual = _features(setup, prepared, device, progress)
     inputs = Inputs(
-        users,
+        len(split.dataset.users),
         len(split.dataset.items),
-        history,
-        labels.sizes,
+        Histories.of(split.train, len(split.dataset.users)),
+        prepared.labels.sizes,
         text.modality if text else None,
         visual.modality if visual else None,
     )
-    torch.manual_seed(scenario.seed)
-    model = build(scenario.recommender.model, scenario.recommender.params, inputs).to(device)
-    profile = labels.labels(split.train)
-    training = scenario.recommender.training
-    config = TrainingConfig(
-        training.max_epochs,
-        training.patience,
-        training.batch_size,
-        training.learning_rate,
-        training.weight_decay,
-        scenario.seed,
+    torch.manual_seed(setup.seed)
+    model = build(chosen.model, chosen.params, inputs).to(device)
+    return Built(model, tuple(each for each in (text, visual) if each is not None))
+
+
+def train_recommender(
+    setup: Setup,
+    prepared: Prepared,
+    built: Built,
+    progress: Callable[[int, int, str], None] = _silent,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> TrainingLog:
+    """Train the built model on all users, as `recommender.training.train` does."""
+    split = prepared.split
+    history = Histories.of(split.train, len(split.dataset.users))
+    config = TrainingConfig(**setup.recommender.training.model_dump(), seed=setup.seed)
+    return train(
+        built.model, history, prepared.profile, split.validation, config, progress, checkpoint, on_epoch
     )
-    log = train(model, history, profile, split.validation, config, progress)
+
+
+def describe(
+    setup: Setup, prepared: Prepared, built: Built, log: TrainingLog, candidates: Callable[[str], Path]
+) -> dict[str, Any]:
+    """What `training.json` holds: the log, the features, and full-ranking metrics at validation and test.
+
+    Where the scenario asks for sampled negatives, those of a phase are stored in the file `candidates(phase)`.
+    """
+    split, profile = prepared.split, prepared.profile
     full: dict[str, Any] = {}
     sampled: dict[str, Any] = {}
     for phase in ("validation", "test"):
-        served = Histories.of(split.history(phase), users)
+        served = prepared.served(phase)
         targets = split.targets(phase)
-        full[phase] = _means(*evaluate(model, served, profile, targets, [10, 50]))
-        if scenario.data.negatives is not None:
-            drawn = sample_candidates(split, phase, scenario.data.negatives, scenario.seed)
+        full[phase] = _means(*evaluate(built.model, served, profile, targets, [10, 50]))
+        if setup.data.negatives is not None:
+            drawn = sample_candidates(split, phase, setup.data.negatives, setup.seed)
             save_candidates(drawn, split, candidates(phase))
-            sampled[phase] = _means(*evaluate(model, served, profile, targets, [10], drawn))
-    return model, {
+            sampled[phase] = _means(*evaluate(built.model, served, profile, targets, [10], drawn))
+    return {
         "data": split.dataset.label,
-        "model": scenario.recommender.model,
-        "device": str(device),
+        "fingerprint": prepared.fingerprint,
+        "model": setup.recommender.model,
+        "device": str(built.model.device),
         "features": {
             each.modality.name: {
                 "source": each.source,
@@ -130,8 +166,7 @@ def train_recommender(
                 "missing_share": each.modality.missing_share,
                 "unreadable": dict(each.unreadable),
             }
-            for each in (text, visual)
-            if each is not None
+            for each in built.features
         },
         "full_ranking": full,
         "sampled_ranking": sampled,
@@ -140,26 +175,26 @@ def train_recommender(
 
 
 def _features(
-    scenario: Scenario, prepared: Prepared, device: torch.device, progress: Callable[[int, int, str], None]
+    setup: Setup, prepared: Prepared, device: torch.device, progress: Callable[[int, int, str], None]
 ) -> tuple[CatalogueFeatures | None, CatalogueFeatures | None]:
     """Text and pictures of the items, as far as the model reads them."""
-    model = model_class(scenario.recommender.model)
+    model = model_class(setup.recommender.model)
     dataset = prepared.split.dataset
     text = visual = None
     if model.reads_text:
         text = catalogue_text(
             dataset.items,
-            scenario.features.text,
+            setup.features.text,
             device,
-            scenario.seed,
+            setup.seed,
             lambda done, planned: progress(done, planned, "encoding texts"),
         )
     if model.reads_visual:
-        if scenario.data.images is not None:
-            dataset = with_images(dataset, scenario.data.images)
+        if setup.data.images is not None:
+            dataset = with_images(dataset, setup.data.images)
         visual = catalogue_visual(
             dataset.items,
-            scenario.features.visual,
+            setup.features.visual,
             device,
             lambda done, planned: progress(done, planned, "encoding pictures"),
         )

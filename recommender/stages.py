@@ -1,4 +1,4 @@
-"""What a person sees while a run is under way: stages with their time, bars where there is a terminal."""
+"""What a person sees while a job is under way: stages with their time, bars where there is a terminal."""
 
 from __future__ import annotations
 
