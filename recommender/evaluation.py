@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from recommender.models import Batch, ModelError, Recommender
 from recommender.ranking import Slate, top
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -152,6 +153,22 @@ def propose(
     return slates
 
 
+@torch.inference_mode()
+def user_vectors(model: Recommender, history: Histories, profile: Tensor) -> NDArray[np.float32]:
+    """(U, K, d) vectors of all users, given what each has in `history` and their labels `profile` (U, F)."""
+    users = torch.arange(len(history.start) - 1)
+    with _evaluating(model):
+        parts = [model.users(batch).float().cpu() for batch in _batches(model, users, history, profile)]
+    return torch.cat(parts).numpy()
+
+
+@torch.inference_mode()
+def item_vectors(model: Recommender) -> NDArray[np.float32]:
+    """(I, d) vectors of the catalogue."""
+    with _evaluating(model):
+        return model.items().float().cpu().numpy()
+
+
 def _ranked(
     model: Recommender,
     users: NDArray[np.int64],
@@ -160,18 +177,13 @@ def _ranked(
     best: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """What `best` makes of users (B,) and their scores (B, I): values and item numbers, of all batches together."""
-    was_training = model.training
-    model.eval()
-    device = model.device
-    history, profile = history.to(device), profile.to(device)
-    table = model.catalogue()
     values, index = [], []
-    for chunk in torch.from_numpy(users).to(device).split(_BATCH):
-        batch = Batch(chunk, history.latest(chunk, model.history_length), profile[chunk])
-        value, item = best(chunk, model.score(batch, table))
-        values.append(value.cpu())
-        index.append(item.cpu())
-    model.train(was_training)
+    with _evaluating(model):
+        table = model.catalogue()
+        for batch in _batches(model, torch.from_numpy(users), history, profile):
+            value, item = best(batch.user, model.score(batch, table))
+            values.append(value.cpu())
+            index.append(item.cpu())
     first = torch.cat(values)
     # Top-k puts not-a-number first, so none can hide further down.
     if first.isnan().any():
@@ -179,3 +191,21 @@ def _ranked(
             f"{type(model).__name__} gives scores that are not numbers; its training has diverged"
         )
     return first.numpy(), torch.cat(index).numpy()
+
+
+@contextmanager
+def _evaluating(model: Recommender) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def _batches(model: Recommender, users: Tensor, history: Histories, profile: Tensor) -> Iterator[Batch]:
+    """The users (B,) at their latest, a few at a time."""
+    device = model.device
+    history, profile = history.to(device), profile.to(device)
+    for chunk in users.to(device).split(_BATCH):
+        yield Batch(chunk, history.latest(chunk, model.history_length), profile[chunk])

@@ -12,6 +12,7 @@ import torch
 
 from recommender import data
 from recommender.caching import content_key
+from recommender.configuration import Setup
 from recommender.data.candidate_file import save_candidates
 from recommender.data.candidates import sample_candidates
 from recommender.data.content import with_images, with_texts
@@ -22,20 +23,22 @@ from recommender.evaluation import evaluate
 from recommender.features.catalogue import catalogue_text, catalogue_visual
 from recommender.features.profile import ProfileLabels
 from recommender.models import Inputs, build, configure, model_class
-from recommender.training import TrainingConfig, pick_device, train
+from recommender.trained_directory import read_json
+from recommender.training import TrainingConfig, load, pick_device, train
+from scenarios.reading import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from recommender.configuration import Setup
     from recommender.data.dataset import Dataset
     from recommender.data.splitting import Split
     from recommender.features.catalogue import CatalogueFeatures
     from recommender.models import Recommender
+    from recommender.trained_directory import TrainedDirectory
     from recommender.training import Epoch, TrainingLog
 
 
@@ -57,9 +60,23 @@ class Prepared:
         """(U, F) labels of all users, from train."""
         return self.labels.labels(self.split.train)
 
+    @cached_property
+    def train(self) -> Histories:
+        """What everybody took in train."""
+        return Histories.of(self.split.train, len(self.split.dataset.users))
+
     def served(self, phase: str) -> Histories:
         """What models may read, and must not propose, at "validation" or "test"."""
         return Histories.of(self.split.history(phase), len(self.split.dataset.users))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A recommender that was trained before, with its data."""
+
+    setup: Setup
+    prepared: Prepared
+    model: Recommender
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,7 @@ def build_recommender(
     inputs = Inputs(
         len(split.dataset.users),
         len(split.dataset.items),
-        Histories.of(split.train, len(split.dataset.users)),
+        prepared.train,
         prepared.labels.sizes,
         text.modality if text else None,
         visual.modality if visual else None,
@@ -129,10 +146,16 @@ def train_recommender(
 ) -> TrainingLog:
     """Train the built model on all users, as `recommender.training.train` does."""
     split = prepared.split
-    history = Histories.of(split.train, len(split.dataset.users))
     config = TrainingConfig(**setup.recommender.training.model_dump(), seed=setup.seed)
     return train(
-        built.model, history, prepared.profile, split.validation, config, progress, checkpoint, on_epoch
+        built.model,
+        prepared.train,
+        prepared.profile,
+        split.validation,
+        config,
+        progress,
+        checkpoint,
+        on_epoch,
     )
 
 
@@ -172,6 +195,26 @@ def describe(
         "sampled_ranking": sampled,
         **log.as_dict(),
     }
+
+
+def reopen(directory: TrainedDirectory, overrides: Sequence[str] = ()) -> Trained:
+    """What a training, or a run of the simulator, left in its folder.
+
+    Raises ScenarioError, DirectoryError or ModelError for a folder that is no such thing, and DataError where the data have
+    changed since; `overrides` such as `data.path=...` say where they are now.
+    """
+    setup = read(Setup, directory.scenario, overrides)
+    recorded = read_json(directory.training)["fingerprint"]
+    check_recommender(setup)
+    prepared = prepare_data(setup)
+    if prepared.fingerprint != recorded:
+        raise DataError(
+            f"{directory.path}: this recommender was trained on other data (hash {recorded[:12]}, these are "
+            f"{prepared.fingerprint[:12]}); point --set data.path at the data of the training"
+        )
+    model = build_recommender(setup, prepared).model
+    load(model, directory.weights)
+    return Trained(setup, prepared, model)
 
 
 def _features(

@@ -34,6 +34,7 @@ from recommender.pipeline import (
     train_recommender,
 )
 from recommender.stages import peak_mib
+from recommender.trained_directory import DirectoryError, read_json, write_json
 from recommender.training import save
 from simulator.audience import (
     choose_audience,
@@ -48,7 +49,7 @@ from simulator.measures.ranking import paired_differences, per_user, summarise
 from simulator.proposing import RecommenderProposer, RecordedProposer
 from simulator.refinement import Fuse, RefinementError, Replace, choose_weight
 from simulator.scenario import ScenarioError, dump
-from simulator.transcript.directory import RunDirectory, read_json, write_json
+from simulator.transcript.directory import RunDirectory
 from simulator.transcript.journal import CallJournal, JournalError
 from simulator.transcript.manifest import environment, text_hash
 from simulator.transcript.turns import TranscriptError, write_turns
@@ -69,6 +70,7 @@ MISTAKES = (
     CacheFolderError,
     ClientSetupError,
     DataError,
+    DirectoryError,
     JournalError,
     ModelError,
     RefinementError,

@@ -80,6 +80,13 @@ class Ranks:
             for tensor in (*model.parameters(), *model.buffers()):
                 distributed.broadcast(tensor.data, src=0)
 
+    def agree(self, text: str) -> str:
+        """What the first rank says."""
+        words = [text]
+        if self.size > 1:
+            distributed.broadcast_object_list(words)
+        return words[0]
+
     def collect(self, tensor: Tensor) -> list[Tensor]:
         """The tensor of every rank, in their order; one shape, on the CPU."""
         if self.size == 1:
