@@ -30,6 +30,7 @@ def with_texts(dataset: Dataset, file: Path, tolerance: float = TOLERANCE) -> Da
     if not columns:
         raise DataError(f"{file}:1: one column only; the first is the item id, the others are texts")
     table, ids = read_records(source, id_column, skips)
+    skipped = skips.close(len(table) + skips.left_out)
     texts = zip(*(table.text(column) for column in columns), strict=True)
     told = {id_: " ".join(filter(None, map(str.strip, row))) for id_, row in zip(ids, texts, strict=True)}
     item_ids = dataset.items["item_id"].tolist()
@@ -45,7 +46,7 @@ def with_texts(dataset: Dataset, file: Path, tolerance: float = TOLERANCE) -> Da
     return replace(
         dataset,
         items=dataset.items.assign(description=pd.Series(descriptions, dtype=object)),
-        skipped=dataset.skipped + skips.close(len(table) + skips.left_out),
+        skipped=dataset.skipped + skipped,
     )
 
 
