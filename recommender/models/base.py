@@ -69,8 +69,8 @@ class Recommender(nn.Module, ABC):
     """
 
     Config: ClassVar[type[Any]]
-    history_length: int = 0
-    """Newest items of the history the model reads at serving; 0 = none, the user is a learnt id."""
+    history_length: int | None = 0
+    """Newest items of the history the model reads at serving; 0 = none, the user is a learnt id; None = all."""
     learns_sequences: ClassVar[bool] = False
     """True for a model whose loss takes `Batch.following`: an example is then a stretch of a history, not one target."""
     reads_text: ClassVar[bool] = False
@@ -92,7 +92,11 @@ class Recommender(nn.Module, ABC):
 
     @property
     def training_length(self) -> int:
-        """Items before its target that an example of training brings along."""
+        """Items before its target that an example of training brings along; ModelError where serving does not say it."""
+        if self.history_length is None:
+            raise ModelError(
+                f"{type(self).__name__} serves on whole histories, so its training_length must say what it trains on"
+            )
         return self.history_length
 
     def catalogue(self) -> Tensor:
