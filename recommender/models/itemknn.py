@@ -43,7 +43,7 @@ class ItemKNN(ItemToItem):
 
     def __init__(self, config: ItemKNNConfig, inputs: Inputs) -> None:
         super().__init__(inputs, config.recent)
-        if config.neighbours < 1 or config.shrink < 0:
+        if config.neighbours < 1 or not config.shrink >= 0:
             raise ModelError("recommender.params: ItemKNN needs neighbours >= 1 and shrink >= 0")
         self.config = config
         shape = inputs.items, min(config.neighbours, inputs.items)
