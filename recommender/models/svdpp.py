@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recommender.data.histories import PAD, Histories
 from recommender.models.base import Batch, Inputs, ModelError, Recommender
 from recommender.models.layers.bags import history_sum
 from recommender.models.layers.negatives import UniformNegatives
@@ -81,7 +82,7 @@ class SVDpp(Recommender):
 
     def users(self, batch: Batch) -> Tensor:
         """(B, 1, dim + 1)."""
-        size = (batch.history >= 0).sum(1, keepdim=True)
+        size = (batch.history != PAD).sum(1, keepdim=True)
         implicit = history_sum(batch.history, self.implicit.weight) * size.clamp(min=1).rsqrt()
         p = self.user(batch.user) + implicit
         return torch.cat([p, torch.ones_like(p[:, :1])], dim=1)[:, None]
@@ -98,11 +99,9 @@ class SVDpp(Recommender):
         y = self.implicit.weight
         table = torch.cat([y, y.square().sum(1, keepdim=True)], dim=1)
         distinct, row = torch.unique(user, return_inverse=True)
-        size = self.train_start[distinct + 1] - self.train_start[distinct]
-        offset = torch.cumsum(size, 0) - size
-        place = torch.arange(int(size.sum()), device=user.device) + torch.repeat_interleave(
-            self.train_start[distinct] - offset, size
-        )
-        total = functional.embedding_bag(self.train_item[place], table, offset, mode="sum")
+        train = Histories(self.train_start, self.train_item)
+        size = train.sizes()[distinct]
+        _, item = train.entries(distinct)
+        total = functional.embedding_bag(item, table, torch.cumsum(size, 0) - size, mode="sum")
         rest = total[row] - table[target]
         return rest[:, :-1] * (size[row, None] - 1).clamp(min=1).rsqrt(), rest[:, -1].sum()

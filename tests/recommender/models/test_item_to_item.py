@@ -182,3 +182,8 @@ def test_the_real_movielens_1m_gives_the_reference_figures(ml1m_folder: Path):
         _, metrics = evaluate(model, served, nothing, split.test, [10, 50])
         found[recent] = [round(float(metrics[name].mean()), 3) for name in ("hr@10", "ndcg@10", "hr@50")]
     assert found == {None: [0.408, 0.094, 0.814], 5: [0.565, 0.153, 0.842]}
+
+
+def test_a_model_of_whole_histories_must_say_what_it_trains_on():
+    with pytest.raises(ModelError, match="EASE serves on whole histories, so its training_length must say"):
+        _ = build("ease", {}, toy_inputs()).training_length
