@@ -127,17 +127,21 @@ def _ranked(
     device = model.device
     history, profile = history.to(device), profile.to(device)
     table = model.catalogue()
+    everyone = torch.from_numpy(users).to(device)
+    # Users with histories of like length share a batch, so that whole histories bring little padding.
+    order = history.sizes()[everyone].argsort(stable=True)
     values, index = [], []
-    for chunk in torch.from_numpy(users).to(device).split(_BATCH):
+    for chunk in everyone[order].split(_BATCH):
         batch = Batch(chunk, history.latest(chunk, model.history_length), profile[chunk])
         value, item = best(chunk, model.score(batch, table))
         values.append(value.cpu())
         index.append(item.cpu())
     model.train(was_training)
-    first = torch.cat(values)
+    back = order.argsort().cpu()
+    first = torch.cat(values)[back]
     # Top-k puts not-a-number first, so none can hide further down.
     if first.isnan().any():
         raise ModelError(
             f"{type(model).__name__} gives scores that are not numbers; its training has diverged"
         )
-    return first.numpy(), torch.cat(index).numpy()
+    return first.numpy(), torch.cat(index)[back].numpy()

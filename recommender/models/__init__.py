@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.models.base import Batch, Inputs, ModelError, Recommender, configure, scores
 from recommender.models.bprmf import BPRMF
+from recommender.models.ease import EASE, EASERecent
+from recommender.models.itemknn import ItemKNN
 from recommender.models.popularity import Popularity
+from recommender.models.svdpp import SVDpp
 from recommender.models.uim import UiM
 
 if TYPE_CHECKING:
@@ -25,7 +28,15 @@ __all__ = [
     "scores",
 ]
 
-REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM}
+REGISTRY: dict[str, type[Recommender]] = {
+    "popularity": Popularity,
+    "itemknn": ItemKNN,
+    "ease": EASE,
+    "ease-recent": EASERecent,
+    "bprmf": BPRMF,
+    "svdpp": SVDpp,
+    "uim": UiM,
+}
 
 
 def model_class(name: str) -> type[Recommender]:

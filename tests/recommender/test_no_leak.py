@@ -15,7 +15,14 @@ from recommender.features.text import text_features
 from recommender.models import Inputs, build
 from recommender.training import TrainingConfig, train
 
-MODELS = {"popularity": {}, "bprmf": {"dim": 8}, "uim": {"dim": 8, "profile_dim": 2, "history": 8}}
+MODELS = {
+    "popularity": {},
+    "itemknn": {},
+    "ease": {},
+    "bprmf": {"dim": 8},
+    "svdpp": {"dim": 8},
+    "uim": {"dim": 8, "profile_dim": 2, "history": 8},
+}
 
 
 @pytest.fixture(scope="module", params=get_args(SplitKind))
@@ -181,7 +188,8 @@ def test_a_planted_leak_is_found_and_nothing_else(split, planted):
 def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
     other = with_parts(split, train=corrupted(split.train, len(split.dataset.items), 3))
     before, after = fitted(split), fitted(other)
-    # Histories keep their lengths; text, the sizes of the profile and the first routing logits know no interactions.
+    # Histories keep their lengths; text, the sizes of the profile and the first routing logits know no interactions;
+    # items of an item-to-item model are the identity.
     assert before.keys() - differing(before, after) <= {
         "train starts",
         "text",
@@ -190,4 +198,9 @@ def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
         "uim.first_logits",
         "bprmf.sampler.start",
         "bprmf.sampler.free",
+        "svdpp.sampler.start",
+        "svdpp.sampler.free",
+        "svdpp.train_start",
+        "itemknn items",
+        "ease items",
     }

@@ -12,8 +12,28 @@ class TestPopularity(RecommenderConformance):
     model_name = "popularity"
 
 
+class TestItemKNN(RecommenderConformance):
+    model_name = "itemknn"
+    params: ClassVar = {"neighbours": 4}
+
+
+class TestEASE(RecommenderConformance):
+    model_name = "ease"
+    params: ClassVar = {"regularisation": 10.0}
+
+
+class TestEASERecent(RecommenderConformance):
+    model_name = "ease-recent"
+    params: ClassVar = {"regularisation": 10.0, "recent": 2}
+
+
 class TestBPRMF(TrainableConformance):
     model_name = "bprmf"
+    params: ClassVar = {"dim": 16}
+
+
+class TestSVDpp(TrainableConformance):
+    model_name = "svdpp"
     params: ClassVar = {"dim": 16}
 
 
