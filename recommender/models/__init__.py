@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.models.base import Batch, Inputs, ModelError, Recommender, configure, scores
 from recommender.models.bprmf import BPRMF
+from recommender.models.comirec import ComiRec
 from recommender.models.popularity import Popularity
+from recommender.models.sasrec import SASRec
 from recommender.models.uim import UiM
+from recommender.models.vbpr import VBPR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +28,14 @@ __all__ = [
     "scores",
 ]
 
-REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM}
+REGISTRY: dict[str, type[Recommender]] = {
+    "popularity": Popularity,
+    "bprmf": BPRMF,
+    "vbpr": VBPR,
+    "sasrec": SASRec,
+    "comirec": ComiRec,
+    "uim": UiM,
+}
 
 
 def model_class(name: str) -> type[Recommender]:
