@@ -34,7 +34,8 @@ class SASRecConfig:
     dropout: float = 0.2
     """Of the embedded history, of attention weights and of what each part adds."""
     negatives: Negatives = field(default="full", metadata={"types": (str, int)})
-    """"full", or a number of negatives that all places of a batch share, weighed by logQ."""
+    """"full", a number of negatives that all places of a batch share, or "in_batch", every place against every other: quadratic
+    in the places of a batch. The last two are weighed by logQ."""
     popularity: float = 0.0
     """Exponent of the train count with which negatives are drawn; 0 is uniform."""
     temperature: float = 1.0
