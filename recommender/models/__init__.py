@@ -11,7 +11,11 @@ from recommender.models.ease import EASE, EASERecent
 from recommender.models.itemknn import ItemKNN
 from recommender.models.popularity import Popularity
 from recommender.models.svdpp import SVDpp
+from recommender.models.comirec import ComiRec
+from recommender.models.popularity import Popularity
+from recommender.models.sasrec import SASRec
 from recommender.models.uim import UiM
+from recommender.models.vbpr import VBPR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +39,10 @@ REGISTRY: dict[str, type[Recommender]] = {
     "ease-recent": EASERecent,
     "bprmf": BPRMF,
     "svdpp": SVDpp,
+    "bprmf": BPRMF,
+    "vbpr": VBPR,
+    "sasrec": SASRec,
+    "comirec": ComiRec,
     "uim": UiM,
 }
 

@@ -21,6 +21,10 @@ MODELS = {
     "ease": {},
     "bprmf": {"dim": 8},
     "svdpp": {"dim": 8},
+    "bprmf": {"dim": 8},
+    "vbpr": {"dim": 8, "visual_dim": 2},
+    "sasrec": {"dim": 8, "history": 8, "negatives": 50, "popularity": 1.0},
+    "comirec": {"dim": 8, "history": 8, "negatives": "in_batch"},
     "uim": {"dim": 8, "profile_dim": 2, "history": 8},
 }
 
@@ -124,6 +128,7 @@ def test_what_is_compared_is_all_that_is_fitted(split):
     names = fitted(split).keys()
     assert {"labels fitted", "text", "train items", "popularity items"} <= names
     assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule"} <= names
+    assert {"sasrec.softmax.sampler.log_q", "comirec.softmax.log_share"} <= names
 
 
 def popularity_of_everything(split):
@@ -203,4 +208,7 @@ def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
         "svdpp.train_start",
         "itemknn items",
         "ease items",
+        "vbpr.sampler.start",
+        "vbpr.sampler.free",
+        "comirec.softmax.start",
     }

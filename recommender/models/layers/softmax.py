@@ -182,5 +182,6 @@ class _ChunkedSoftmax(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: BackwardCFunction, outer: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        of_vectors, of_table = ctx.saved_tensors
+        saved: tuple[Tensor, ...] = ctx.saved_tensors
+        of_vectors, of_table = saved
         return of_vectors * outer.to(of_vectors.dtype), of_table * outer.to(of_table.dtype), None, None

@@ -35,6 +35,29 @@ class TestBPRMF(TrainableConformance):
 class TestSVDpp(TrainableConformance):
     model_name = "svdpp"
     params: ClassVar = {"dim": 16}
+class TestVBPR(TrainableConformance):
+    model_name = "vbpr"
+    params: ClassVar = {"dim": 16, "visual_dim": 4}
+
+
+class TestSASRec(TrainableConformance):
+    model_name = "sasrec"
+    params: ClassVar = {"dim": 16, "history": 6}
+
+
+class TestSASRecSampled(TrainableConformance):
+    model_name = "sasrec"
+    params: ClassVar = {"dim": 16, "history": 6, "heads": 2, "blocks": 1, "negatives": 12, "popularity": 0.5}
+
+
+class TestComiRec(TrainableConformance):
+    model_name = "comirec"
+    params: ClassVar = {"dim": 16, "history": 6, "negatives": 24}
+
+
+class TestComiRecInBatch(TrainableConformance):
+    model_name = "comirec"
+    params: ClassVar = {"dim": 16, "history": 6, "interests": 2, "negatives": "in_batch"}
 
 
 class TestUiM(TrainableConformance):
