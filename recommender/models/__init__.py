@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.models.base import Batch, Inputs, ModelError, Recommender, configure, scores
 from recommender.models.bprmf import BPRMF
+from recommender.models.lightgcn import LightGCN
+from recommender.models.mmgcl import MMGCL
+from recommender.models.mmgcn import MMGCN
 from recommender.models.popularity import Popularity
 from recommender.models.uim import UiM
 
@@ -25,7 +28,14 @@ __all__ = [
     "scores",
 ]
 
-REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM}
+REGISTRY: dict[str, type[Recommender]] = {
+    "popularity": Popularity,
+    "bprmf": BPRMF,
+    "uim": UiM,
+    "lightgcn": LightGCN,
+    "mmgcn": MMGCN,
+    "mmgcl": MMGCL,
+}
 
 
 def model_class(name: str) -> type[Recommender]:
