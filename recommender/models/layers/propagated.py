@@ -20,7 +20,8 @@ class PropagatedRecommender(Recommender):
 
     Where gradients are wanted, and while training, the tables are made anew at each call. In evaluation without gradients
     they are made once and kept until a parameter changes (an optimiser's step, loading), the model moves, or `train()`
-    or `eval()` is called. A change that torch does not count, one through `parameter.data`, needs such a call.
+    or `eval()` is called, as every evaluation does first. A change that torch does not count, through `parameter.data` or by
+    a fused optimiser, is seen after such a call.
     """
 
     _kept: tuple[tuple[tuple[int, int], ...], tuple[Tensor, Tensor]] | None = None
