@@ -15,7 +15,14 @@ from recommender.features.text import text_features
 from recommender.models import Inputs, build
 from recommender.training import TrainingConfig, train
 
-MODELS = {"popularity": {}, "bprmf": {"dim": 8}, "uim": {"dim": 8, "profile_dim": 2, "history": 8}}
+MODELS = {
+    "popularity": {},
+    "bprmf": {"dim": 8},
+    "uim": {"dim": 8, "profile_dim": 2, "history": 8},
+    "lightgcn": {"dim": 8},
+    "mmgcn": {"dim": 8},
+    "mmgcl": {"dim": 8},
+}
 
 
 @pytest.fixture(scope="module", params=get_args(SplitKind))
@@ -116,7 +123,7 @@ def test_corrupting_every_held_out_row_changes_no_bit(split):
 def test_what_is_compared_is_all_that_is_fitted(split):
     names = fitted(split).keys()
     assert {"labels fitted", "text", "train items", "popularity items"} <= names
-    assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule"} <= names
+    assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule", "lightgcn.graph.item_of_user"} <= names
 
 
 def popularity_of_everything(split):
@@ -190,4 +197,6 @@ def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
         "uim.first_logits",
         "bprmf.sampler.start",
         "bprmf.sampler.free",
+        "mmgcn.networks.0.features",
+        "mmgcl.modalities.0.features",
     }
