@@ -9,6 +9,9 @@ from recommender.models.base import Batch, Inputs, ModelError, Recommender, conf
 from recommender.models.bprmf import BPRMF
 from recommender.models.ease import EASE, EASERecent
 from recommender.models.itemknn import ItemKNN
+from recommender.models.lightgcn import LightGCN
+from recommender.models.mmgcl import MMGCL
+from recommender.models.mmgcn import MMGCN
 from recommender.models.popularity import Popularity
 from recommender.models.svdpp import SVDpp
 from recommender.models.comirec import ComiRec
@@ -44,6 +47,11 @@ REGISTRY: dict[str, type[Recommender]] = {
     "sasrec": SASRec,
     "comirec": ComiRec,
     "uim": UiM,
+    "bprmf": BPRMF,
+    "uim": UiM,
+    "lightgcn": LightGCN,
+    "mmgcn": MMGCN,
+    "mmgcl": MMGCL,
 }
 
 

@@ -166,6 +166,8 @@ class Recommender(_Section):
     """popularity, itemknn, ease, ease-recent, bprmf, svdpp, uim, or a plug-in as module:Class."""
     model: Annotated[str, _named("popularity", "bprmf", "vbpr", "sasrec", "comirec", "uim")]
     """popularity, bprmf, vbpr, sasrec, comirec, uim, or a plug-in as module:Class."""
+    model: Annotated[str, _named("popularity", "bprmf", "uim", "lightgcn", "mmgcn", "mmgcl")]
+    """popularity, bprmf, uim, lightgcn, mmgcn, mmgcl, or a plug-in as module:Class."""
     params: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields of the model's own configuration."""
     training: Training = Training()

@@ -26,6 +26,11 @@ MODELS = {
     "sasrec": {"dim": 8, "history": 8, "negatives": 50, "popularity": 1.0},
     "comirec": {"dim": 8, "history": 8, "negatives": "in_batch"},
     "uim": {"dim": 8, "profile_dim": 2, "history": 8},
+    "bprmf": {"dim": 8},
+    "uim": {"dim": 8, "profile_dim": 2, "history": 8},
+    "lightgcn": {"dim": 8},
+    "mmgcn": {"dim": 8},
+    "mmgcl": {"dim": 8},
 }
 
 
@@ -129,6 +134,7 @@ def test_what_is_compared_is_all_that_is_fitted(split):
     assert {"labels fitted", "text", "train items", "popularity items"} <= names
     assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule"} <= names
     assert {"sasrec.softmax.sampler.log_q", "comirec.softmax.log_share"} <= names
+    assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule", "lightgcn.graph.item_of_user"} <= names
 
 
 def popularity_of_everything(split):
@@ -211,4 +217,6 @@ def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
         "vbpr.sampler.start",
         "vbpr.sampler.free",
         "comirec.softmax.start",
+        "mmgcn.networks.0.features",
+        "mmgcl.modalities.0.features",
     }

@@ -80,6 +80,37 @@ class TestUiMWithoutTextAndPlaces(TrainableConformance):
     params: ClassVar = UIM | {"text": False, "position": False}
 
 
+class TestLightGCN(TrainableConformance):
+    model_name = "lightgcn"
+    params: ClassVar = {"dim": 16}
+
+
+class TestLightGCNWithoutPropagation(TrainableConformance):
+    model_name = "lightgcn"
+    params: ClassVar = {"dim": 16, "layers": 0}
+
+
+class TestMMGCN(TrainableConformance):
+    model_name = "mmgcn"
+    params: ClassVar = {"dim": 16}
+
+
+class TestMMGCNOfOneLayerAndText(TrainableConformance):
+    model_name = "mmgcn"
+    params: ClassVar = {"dim": 16, "layers": 1, "visual": False}
+
+
+class TestMMGCL(TrainableConformance):
+    model_name = "mmgcl"
+    # Two layers rank the toy so well before any training that there is too little left to learn.
+    params: ClassVar = {"dim": 16, "layers": 1}
+
+
+class TestMMGCLWithoutPictures(TrainableConformance):
+    model_name = "mmgcl"
+    params: ClassVar = {"dim": 16, "visual": False}
+
+
 def test_every_registered_model_is_among_them():
     suites = [each for each in globals().values() if isinstance(each, type)]
     covered = {each.model_name for each in suites if hasattr(each, "model_name")}
