@@ -1,0 +1,193 @@
+"""Item vectors of MCLN (Li et al. 2023, SIGIR, the paper's [4]): graph, projected modalities, counterfactual attention.
+
+The published code attends over the batch axis, which makes an item's vector depend on its batch mates and cannot be ranked
+over a catalogue. Here attention runs over the item's own modality tokens, so there is one vector per item.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recommender.models.base import ModelError
+from recommender.models.layers.graph import Bipartite
+
+if TYPE_CHECKING:
+    from recommender.features.modality import Modality
+    from recommender.models.base import Inputs
+
+
+@dataclass(frozen=True)
+class ItemConfig:
+    """Options of the item vectors, shared by the models that use them."""
+
+    dim: int = 64
+    """d: width of item and user vectors."""
+    text: bool = True
+    """Add W_t f_text to the item vector where text features exist."""
+    visual: bool = True
+    """Add lambda_m W_v f_visual to the item vector where features of pictures exist."""
+    visual_weight: float = 1.0
+    """lambda_m, the weight of the picture's part."""
+    graph: bool = True
+    """Propagate ids over the graph of train interactions; off: g_i is the id's embedding."""
+    graph_layers: int = 2
+    """Layers of the propagation."""
+    receiver_exponent: float = 0.5
+    """Exponent of the receiving side's degree in the adjacency; with `sender_exponent` at 0.5 too it is LightGCN's."""
+    sender_exponent: float = 0.5
+    """Exponent of the sending side's degree."""
+    attention: bool = True
+    """Add m_i, what counterfactual attention makes of the item's tokens. Needs at least two tokens an item."""
+    attention_layers: int = 1
+    """Layers of the attention."""
+
+    def require(self, model: str) -> None:
+        """ModelError where an option is out of its range."""
+        if min(self.dim, self.graph_layers, self.attention_layers) < 1 or self.visual_weight < 0:
+            raise ModelError(
+                f"recommender.params: {model} needs dim, graph_layers and attention_layers of at least 1 and "
+                "visual_weight >= 0"
+            )
+
+
+class MclnItems(nn.Module):
+    """e_i = g_i + lambda_m v_i + t_i + m_i, and the parts one by one.
+
+    A token is one of g, v, t. A modality that an item lacks is left out of its attention and adds nothing; one that no
+    item has is as if there were none. With one token there is nothing to attend to and no m.
+    """
+
+    def __init__(self, config: ItemConfig, inputs: Inputs, users: bool = False) -> None:
+        """`users`: learn user vectors even without a graph, for `graph_vectors`."""
+        super().__init__()
+        self.config = config
+        d = config.dim
+        self.item = nn.Embedding(inputs.items, d)
+        nn.init.normal_(self.item.weight, std=d**-0.5)
+        self.user: nn.Embedding | None = None
+        self.graph: Bipartite | None = None
+        if users or config.graph:
+            self.user = nn.Embedding(inputs.users, d)
+            nn.init.normal_(self.user.weight, std=d**-0.5)
+        if config.graph:
+            self.graph = Bipartite(
+                inputs.train, inputs.items, config.receiver_exponent, config.sender_exponent
+            )
+        self.visual = _projection(inputs.visual if config.visual else None, d)
+        self.text = _projection(inputs.text if config.text else None, d)
+        self.modalities = [each for each in (self.visual, self.text) if each is not None]
+        present = [torch.ones(inputs.items, dtype=torch.bool), *(each.present for each in self.modalities)]
+        # Rows of train data, not parameters: kept out of the state dict.
+        self.register_buffer("present", torch.stack(present, dim=1), persistent=False)
+        self.present: Tensor
+        """(I, T) which tokens an item has: g, then v and t as far as there are any."""
+        weight = torch.ones(len(present), 1)
+        if self.visual is not None:
+            weight[1] = config.visual_weight
+        self.register_buffer("weight", weight, persistent=False)
+        self.weight: Tensor
+        self.attention = nn.ModuleList()
+        if config.attention and self.modalities:
+            self.attention.extend(CounterfactualAttention(d) for _ in range(config.attention_layers))
+            self.fuse = nn.Linear(len(present) * d, d)
+            # The tokens leave a layer norm with length sqrt(d); an id starts with length 1 and must not drown in m.
+            nn.init.normal_(self.fuse.weight, std=0.1 / d)
+
+    def graph_vectors(self) -> tuple[Tensor | None, Tensor]:
+        """(U, d) and (I, d): users' and items' mean over the layers of the propagation; the ids without a graph."""
+        user = None if self.user is None else self.user.weight
+        if self.graph is None or user is None:
+            return user, self.item.weight
+        return self.graph.propagate(user, self.item.weight, self.config.graph_layers)
+
+    def tokens(self, g: Tensor) -> Tensor:
+        """(I, T, d) the tokens of all items, g (I, d) first; zero where an item has none."""
+        return torch.stack([g, *(each() for each in self.modalities)], dim=1)
+
+    def heads(self, tokens: Tensor, present: Tensor, other: Tensor, other_present: Tensor) -> Tensor:
+        """(n, H, d) the parts of n items' vectors: g, lambda_m v, t and m, as far as there are any.
+
+        `tokens` (n, T, d) and their mask `present` (n, T); `other` and its mask, (n, T, d) or one row for all, are
+        the uninteracted items' tokens, whose attention map is subtracted.
+        """
+        parts = tokens * self.weight
+        if not self.attention:
+            return parts
+        x = tokens
+        for layer in self.attention:
+            x = layer(x, present, other, other_present)
+        m = functional.relu(self.fuse((x * present[..., None]).flatten(1)))
+        return torch.cat([parts, m[:, None]], dim=1)
+
+    def table(self) -> Tensor:
+        """(I, d) e_i. In training each item's uninteracted one is drawn uniformly, else it is the catalogue's mean."""
+        tokens = self.tokens(self.graph_vectors()[1])
+        if self.training and self.attention:
+            drawn = torch.randint(len(tokens), (len(tokens),), device=tokens.device)
+            other, other_present = tokens[drawn], self.present[drawn]
+        else:
+            other, other_present = self.mean_tokens(tokens)
+        return self.heads(tokens, self.present, other, other_present).sum(1)
+
+    def mean_tokens(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, T, d) the catalogue's mean token of each kind, over the items that have it, and its mask (1, T)."""
+        mean = tokens.sum(0, keepdim=True) / self.present.sum(0)[:, None]
+        return mean, torch.ones_like(self.present[:1])
+
+
+class CounterfactualAttention(nn.Module):
+    """softmax(Q K^T - Q' K'^T) V over an item's tokens, ' of an uninteracted item; then linear, FFN, residuals, norms.
+
+    Both maps are scaled by d^-1/2. What the uninteracted tokens attend to is what any item's would: it is taken away.
+    """
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(d, d, bias=False)
+        self.key = nn.Linear(d, d, bias=False)
+        self.value = nn.Linear(d, d, bias=False)
+        self.out = nn.Linear(d, d)
+        self.feed = nn.Sequential(nn.Linear(d, 2 * d), nn.ReLU(), nn.Linear(2 * d, d))
+        self.norm_attended = nn.LayerNorm(d)
+        self.norm_fed = nn.LayerNorm(d)
+
+    def forward(self, x: Tensor, present: Tensor, other: Tensor, other_present: Tensor) -> Tensor:
+        """(n, T, d) of tokens (n, T, d) and their masks (n, T); `other` may have one row for all."""
+        kept = other_present[:, :, None] & other_present[:, None]
+        logits = self._map(x) - self._map(other) * kept
+        weight = torch.softmax(logits.masked_fill(~present[:, None], -torch.inf), dim=-1)
+        x = self.norm_attended(x + self.out(weight @ self.value(x)))
+        fed: Tensor = self.norm_fed(x + self.feed(x))
+        return fed
+
+    def _map(self, x: Tensor) -> Tensor:
+        product: Tensor = self.query(x) @ self.key(x).transpose(1, 2)
+        return product * x.shape[-1] ** -0.5
+
+
+class Projection(nn.Module):
+    """W f_i for every item. No bias: the zero row of an item without the modality adds nothing."""
+
+    def __init__(self, modality: Modality, d: int) -> None:
+        super().__init__()
+        self.register_buffer("features", modality.vectors, persistent=False)
+        self.register_buffer("present", modality.present, persistent=False)
+        self.features: Tensor
+        self.present: Tensor
+        self.map = nn.Linear(modality.dim, d, bias=False)
+
+    def forward(self) -> Tensor:
+        """(I, d)."""
+        projected: Tensor = self.map(self.features)
+        return projected
+
+
+def _projection(modality: Modality | None, d: int) -> Projection | None:
+    if modality is None or not modality.present.any():
+        return None
+    return Projection(modality, d)
