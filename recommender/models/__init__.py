@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.models.base import Batch, Inputs, ModelError, Recommender, configure, scores
 from recommender.models.bprmf import BPRMF
+from recommender.models.mcln import MCLN
 from recommender.models.popularity import Popularity
 from recommender.models.uim import UiM
 
@@ -25,7 +26,7 @@ __all__ = [
     "scores",
 ]
 
-REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM}
+REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM, "mcln": MCLN}
 
 
 def model_class(name: str) -> type[Recommender]:

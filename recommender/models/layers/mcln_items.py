@@ -98,31 +98,39 @@ class MclnItems(nn.Module):
             # The tokens leave a layer norm with length sqrt(d); an id starts with length 1 and must not drown in m.
             nn.init.normal_(self.fuse.weight, std=0.1 / d)
 
-    def graph_vectors(self) -> tuple[Tensor | None, Tensor]:
-        """(U, d) and (I, d): users' and items' mean over the layers of the propagation; the ids without a graph."""
-        user = None if self.user is None else self.user.weight
-        if self.graph is None or user is None:
-            return user, self.item.weight
-        return self.graph.propagate(user, self.item.weight, self.config.graph_layers)
+    def graph_vectors(self) -> tuple[Tensor, Tensor]:
+        """(U, d) and (I, d): users' and items' mean over the layers of the propagation; the ids without a graph.
+
+        (0, d) and (I, d) where no users are learnt.
+        """
+        item = self.item.weight
+        user = item[:0] if self.user is None else self.user.weight
+        return (
+            (user, item)
+            if self.graph is None
+            else self.graph.propagate(user, item, self.config.graph_layers)
+        )
 
     def tokens(self, g: Tensor) -> Tensor:
         """(I, T, d) the tokens of all items, g (I, d) first; zero where an item has none."""
         return torch.stack([g, *(each() for each in self.modalities)], dim=1)
 
-    def heads(self, tokens: Tensor, present: Tensor, other: Tensor, other_present: Tensor) -> Tensor:
-        """(n, H, d) the parts of n items' vectors: g, lambda_m v, t and m, as far as there are any.
+    def heads(
+        self, tokens: Tensor, present: Tensor, other: Tensor, other_present: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(n, H, d) the parts of n items' vectors, g, lambda_m v, t and m as far as there are any, and their mask (n, H).
 
         `tokens` (n, T, d) and their mask `present` (n, T); `other` and its mask, (n, T, d) or one row for all, are
         the uninteracted items' tokens, whose attention map is subtracted.
         """
         parts = tokens * self.weight
         if not self.attention:
-            return parts
+            return parts, present
         x = tokens
         for layer in self.attention:
             x = layer(x, present, other, other_present)
         m = functional.relu(self.fuse((x * present[..., None]).flatten(1)))
-        return torch.cat([parts, m[:, None]], dim=1)
+        return torch.cat([parts, m[:, None]], dim=1), functional.pad(present, (0, 1), value=True)
 
     def table(self) -> Tensor:
         """(I, d) e_i. In training each item's uninteracted one is drawn uniformly, else it is the catalogue's mean."""
@@ -132,12 +140,11 @@ class MclnItems(nn.Module):
             other, other_present = tokens[drawn], self.present[drawn]
         else:
             other, other_present = self.mean_tokens(tokens)
-        return self.heads(tokens, self.present, other, other_present).sum(1)
+        return self.heads(tokens, self.present, other, other_present)[0].sum(1)
 
     def mean_tokens(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """(1, T, d) the catalogue's mean token of each kind, over the items that have it, and its mask (1, T)."""
-        mean = tokens.sum(0, keepdim=True) / self.present.sum(0)[:, None]
-        return mean, torch.ones_like(self.present[:1])
+        return tokens.sum(0, keepdim=True) / self.present.sum(0)[:, None], torch.ones_like(self.present[:1])
 
 
 class CounterfactualAttention(nn.Module):

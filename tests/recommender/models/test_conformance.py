@@ -37,6 +37,16 @@ class TestUiMWithoutTextAndPlaces(TrainableConformance):
     params: ClassVar = UIM | {"text": False, "position": False}
 
 
+class TestMCLN(TrainableConformance):
+    model_name = "mcln"
+    params: ClassVar = {"dim": 16}
+
+
+class TestMCLNWithoutGraphAndAttention(TrainableConformance):
+    model_name = "mcln"
+    params: ClassVar = {"dim": 16, "graph": False, "attention": False}
+
+
 def test_every_registered_model_is_among_them():
     suites = [each for each in globals().values() if isinstance(each, type)]
     covered = {each.model_name for each in suites if hasattr(each, "model_name")}
