@@ -58,6 +58,7 @@ class MCLN(Recommender):
         one drawn. A head is not compared where one of the two items lacks its modality.
         """
         assert batch.target is not None
+        assert self.tower.user is not None
         count = self.config.negatives
         users, g = self.tower.graph_vectors()
         negative = self.sampler.draw(batch.user, count + 1)
@@ -74,7 +75,7 @@ class MCLN(Recommender):
         has = has.unflatten(0, (-1, count + 1))
         pair = has[:, :1] & has[:, 1:]
         bpr = -functional.logsigmoid(score[:, :1] - score[:, 1:]) * pair
-        ids = self.tower.item.weight[item[:, :-1]].square().sum() / count
-        norm = self.tower.user.weight[batch.user].square().sum() + ids
+        ids = self.tower.item(item[:, :-1]).square().sum((0, 2))
+        norm = self.tower.user(batch.user).square().sum() + ids[0] + ids[1:].mean()
         loss: Tensor = bpr.sum() / pair[..., 0].numel() + self.config.regularisation * norm / len(item)
         return loss
