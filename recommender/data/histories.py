@@ -62,12 +62,16 @@ class Histories:
         """(B, length) the newest items of `user` (B,), newest last, PAD in front."""
         return self.before(user, self.sizes()[user], length)
 
-    def mask(self, user: Tensor, items: int) -> Tensor:
-        """(B, items) True where the user has the item."""
+    def entries(self, user: Tensor) -> tuple[Tensor, Tensor]:
+        """Row in `user` (B,) and item number of all that these users have, both (sum of their sizes,)."""
         size = self.sizes()[user]
         row = torch.repeat_interleave(torch.arange(len(user), device=self.start.device), size)
         first = torch.cumsum(size, 0) - size
-        within = torch.arange(int(size.sum()), device=self.start.device) - first[row]
+        within = torch.arange(len(row), device=self.start.device) - first[row]
+        return row, self.item[self.start[user][row] + within]
+
+    def mask(self, user: Tensor, items: int) -> Tensor:
+        """(B, items) True where the user has the item."""
         mask = torch.zeros(len(user), items, dtype=torch.bool, device=self.start.device)
-        mask[row, self.item[self.start[user][row] + within]] = True
+        mask[self.entries(user)] = True
         return mask
