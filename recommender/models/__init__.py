@@ -9,7 +9,8 @@ from recommender.models.base import Batch, Inputs, ModelError, Recommender, conf
 from recommender.models.bprmf import BPRMF
 from recommender.models.mcln import MCLN
 from recommender.models.popularity import Popularity
-from recommender.models.uim import UiM
+from recommender.models.uim import FaithfulUiM, UiM
+from recommender.models.umi import UMI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,14 @@ __all__ = [
     "scores",
 ]
 
-REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM, "mcln": MCLN}
+REGISTRY: dict[str, type[Recommender]] = {
+    "popularity": Popularity,
+    "bprmf": BPRMF,
+    "umi": UMI,
+    "mcln": MCLN,
+    "uim": UiM,
+    "uim-faithful": FaithfulUiM,
+}
 
 
 def model_class(name: str) -> type[Recommender]:

@@ -162,8 +162,8 @@ class Training(_Section):
 class Recommender(_Section):
     """Who proposes the 2N candidates."""
 
-    model: Annotated[str, _named("popularity", "bprmf", "uim")]
-    """popularity, bprmf, uim, or a plug-in as module:Class."""
+    model: Annotated[str, _named("popularity", "bprmf", "umi", "mcln", "uim", "uim-faithful")]
+    """popularity, bprmf, umi, mcln, uim, uim-faithful, or a plug-in as module:Class."""
     params: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields of the model's own configuration."""
     training: Training = Training()
