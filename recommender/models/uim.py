@@ -8,6 +8,7 @@ max_k o_k . e_t over the positive and its negatives. What goes beyond the paper 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +70,7 @@ class UiMConfig(ItemConfig):
 class UiM(Recommender):
     """K interests per user, routed from the history and regulated by the profile."""
 
-    Config = UiMConfig
+    Config: ClassVar[type[Any]] = UiMConfig
     reads_text = True
     reads_visual = True
 
@@ -78,7 +79,9 @@ class UiM(Recommender):
         name = type(self).__name__
         config.require(name)
         if min(config.interests, config.history, config.profile_dim) < 1:
-            raise ModelError(f"recommender.params: {name} needs interests, history and profile_dim of at least 1")
+            raise ModelError(
+                f"recommender.params: {name} needs interests, history and profile_dim of at least 1"
+            )
         if not 0 <= config.dropout < 1 or not config.diversity >= 0:
             raise ModelError(f"recommender.params: {name} needs 0 <= dropout < 1 and diversity >= 0")
         self.config = config
@@ -206,8 +209,7 @@ class UiM(Recommender):
 
 @dataclass(frozen=True)
 class FaithfulUiMConfig(UiMConfig):
-    """Options of UiM with the paper's own reading as defaults: the whole of MCLN, a history without order, negatives of
-    the batch, nothing that the paper does not have."""
+    """Options of UiM, by default the paper's: MCLN whole, a history without order, negatives of the batch, no more."""
 
     graph: bool = True
     attention: bool = True

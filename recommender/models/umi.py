@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from recommender.models.layers.softmax import Negatives
 from recommender.models.uim import UiM, UiMConfig
 
 if TYPE_CHECKING:
     from recommender.models.base import Inputs
+    from recommender.models.layers.softmax import Negatives
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ over a catalogue. Here attention runs over the item's own modality tokens, so th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,15 +79,18 @@ class MclnItems(nn.Module):
             self.graph = Bipartite(
                 inputs.train, inputs.items, config.receiver_exponent, config.sender_exponent
             )
-        self.visual = _projection(inputs.visual if config.visual else None, d)
-        self.text = _projection(inputs.text if config.text else None, d)
+        visual = _of_anyone(inputs.visual) if config.visual else None
+        text = _of_anyone(inputs.text) if config.text else None
+        self.visual = None if visual is None else Projection(visual, d)
+        self.text = None if text is None else Projection(text, d)
         self.modalities = [each for each in (self.visual, self.text) if each is not None]
-        present = [torch.ones(inputs.items, dtype=torch.bool), *(each.present for each in self.modalities)]
-        # Rows of train data, not parameters: kept out of the state dict.
-        self.register_buffer("present", torch.stack(present, dim=1), persistent=False)
+        masks = [each.present for each in (visual, text) if each is not None]
+        present = torch.stack([torch.ones(inputs.items, dtype=torch.bool), *masks], dim=1)
+        # Kept out of the state dict: features, not parameters.
+        self.register_buffer("present", present, persistent=False)
         self.present: Tensor
         """(I, T) which tokens an item has: g, then v and t as far as there are any."""
-        weight = torch.ones(len(present), 1)
+        weight = torch.ones(present.shape[1], 1)
         if self.visual is not None:
             weight[1] = config.visual_weight
         self.register_buffer("weight", weight, persistent=False)
@@ -94,7 +98,7 @@ class MclnItems(nn.Module):
         self.attention = nn.ModuleList()
         if config.attention and self.modalities:
             self.attention.extend(CounterfactualAttention(d) for _ in range(config.attention_layers))
-            self.fuse = nn.Linear(len(present) * d, d)
+            self.fuse = nn.Linear(present.shape[1] * d, d)
             # The tokens leave a layer norm with length sqrt(d); an id starts with length 1 and must not drown in m.
             nn.init.normal_(self.fuse.weight, std=0.1 / d)
 
@@ -106,9 +110,7 @@ class MclnItems(nn.Module):
         item = self.item.weight
         user = item[:0] if self.user is None else self.user.weight
         return (
-            (user, item)
-            if self.graph is None
-            else self.graph.propagate(user, item, self.config.graph_layers)
+            (user, item) if self.graph is None else self.graph.propagate(user, item, self.config.graph_layers)
         )
 
     def tokens(self, g: Tensor) -> Tensor:
@@ -173,8 +175,8 @@ class CounterfactualAttention(nn.Module):
         return fed
 
     def _map(self, x: Tensor) -> Tensor:
-        product: Tensor = self.query(x) @ self.key(x).transpose(1, 2)
-        return product * x.shape[-1] ** -0.5
+        product: Tensor = torch.bmm(self.query(x), self.key(x).transpose(1, 2))
+        return product / math.sqrt(x.shape[-1])
 
 
 class Projection(nn.Module):
@@ -183,9 +185,7 @@ class Projection(nn.Module):
     def __init__(self, modality: Modality, d: int) -> None:
         super().__init__()
         self.register_buffer("features", modality.vectors, persistent=False)
-        self.register_buffer("present", modality.present, persistent=False)
         self.features: Tensor
-        self.present: Tensor
         self.map = nn.Linear(modality.dim, d, bias=False)
 
     def forward(self) -> Tensor:
@@ -194,7 +194,6 @@ class Projection(nn.Module):
         return projected
 
 
-def _projection(modality: Modality | None, d: int) -> Projection | None:
-    if modality is None or not modality.present.any():
-        return None
-    return Projection(modality, d)
+def _of_anyone(modality: Modality | None) -> Modality | None:
+    """The modality, unless no item has it."""
+    return None if modality is None or not modality.present.any() else modality

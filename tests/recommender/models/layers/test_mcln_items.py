@@ -87,7 +87,9 @@ def test_an_item_s_vector_is_its_own_without_the_graph():
 def test_without_graph_and_attention_it_is_the_sum_of_id_and_modalities():
     inputs = toy_inputs()
     tower = make(graph=False, attention=False)
-    expected = tower.item.weight + tower.text.map(inputs.text.vectors) + tower.visual.map(inputs.visual.vectors)
+    expected = (
+        tower.item.weight + tower.text.map(inputs.text.vectors) + tower.visual.map(inputs.visual.vectors)
+    )
     torch.testing.assert_close(tower.table(), expected)
     assert tower.user is None
     assert tower.graph_vectors()[0].shape == (0, 8)
