@@ -62,20 +62,19 @@ class MCLN(Recommender):
         count = self.config.negatives
         users, g = self.tower.graph_vectors()
         negative = self.sampler.draw(batch.user, count + 1)
-        # (B, 1 + negatives): the positive first; each attends against its right neighbour.
+        # (B, negatives + 2): the positive first; each one's uninteracted item is its right neighbour.
         item = torch.cat([batch.target[:, None], negative], dim=1)
-        tokens, present = self.tower.tokens(g)[item], self.tower.present[item]
+        row = torch.arange(item.numel(), device=item.device).view_as(item)
         heads, has = self.tower.heads(
-            tokens[:, :-1].flatten(0, 1),
-            present[:, :-1].flatten(0, 1),
-            tokens[:, 1:].flatten(0, 1),
-            present[:, 1:].flatten(0, 1),
+            self.tower.tokens(g)[item].flatten(0, 1),
+            self.tower.present[item].flatten(0, 1),
+            torch.cat([row[:, 1:], row[:, -1:]], dim=1).flatten(),
         )
-        score = torch.einsum("bd,bnhd->bnh", users[batch.user], heads.unflatten(0, (-1, count + 1)))
-        has = has.unflatten(0, (-1, count + 1))
+        heads, has = heads.unflatten(0, item.shape)[:, :-1], has.unflatten(0, item.shape)[:, :-1]
+        score = torch.einsum("bd,bnhd->bnh", users[batch.user], heads)
         pair = has[:, :1] & has[:, 1:]
         bpr = -functional.logsigmoid(score[:, :1] - score[:, 1:]) * pair
         ids = self.tower.item(item[:, :-1]).square().sum((0, 2))
         norm = self.tower.user(batch.user).square().sum() + ids[0] + ids[1:].mean()
-        loss: Tensor = bpr.sum() / pair[..., 0].numel() + self.config.regularisation * norm / len(item)
+        loss: Tensor = bpr.sum(2).mean() + self.config.regularisation * norm / len(item)
         return loss

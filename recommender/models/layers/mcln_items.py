@@ -117,36 +117,32 @@ class MclnItems(nn.Module):
         """(I, T, d) the tokens of all items, g (I, d) first; zero where an item has none."""
         return torch.stack([g, *(each() for each in self.modalities)], dim=1)
 
-    def heads(
-        self, tokens: Tensor, present: Tensor, other: Tensor, other_present: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def heads(self, tokens: Tensor, present: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
         """(n, H, d) the parts of n items' vectors, g, lambda_m v, t and m as far as there are any, and their mask (n, H).
 
-        `tokens` (n, T, d) and their mask `present` (n, T); `other` and its mask, (n, T, d) or one row for all, are
-        the uninteracted items' tokens, whose attention map is subtracted.
+        `tokens` (n, T, d) and their mask `present` (n, T); `other` (n,) says which of these rows is each one's
+        uninteracted item, whose attention map is subtracted.
         """
         parts = tokens * self.weight
         if not self.attention:
             return parts, present
         x = tokens
         for layer in self.attention:
-            x = layer(x, present, other, other_present)
+            x = layer(x, present, tokens, other)
         m = functional.relu(self.fuse((x * present[..., None]).flatten(1)))
         return torch.cat([parts, m[:, None]], dim=1), functional.pad(present, (0, 1), value=True)
 
     def table(self) -> Tensor:
         """(I, d) e_i. In training each item's uninteracted one is drawn uniformly, else it is the catalogue's mean."""
-        tokens = self.tokens(self.graph_vectors()[1])
-        if self.training and self.attention:
-            drawn = torch.randint(len(tokens), (len(tokens),), device=tokens.device)
-            other, other_present = tokens[drawn], self.present[drawn]
-        else:
-            other, other_present = self.mean_tokens(tokens)
-        return self.heads(tokens, self.present, other, other_present)[0].sum(1)
-
-    def mean_tokens(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, T, d) the catalogue's mean token of each kind, over the items that have it, and its mask (1, T)."""
-        return tokens.sum(0, keepdim=True) / self.present.sum(0)[:, None], torch.ones_like(self.present[:1])
+        tokens, present = self.tokens(self.graph_vectors()[1]), self.present
+        items = len(tokens)
+        if self.training:
+            other = torch.randint(items, (items,), device=tokens.device)
+            return self.heads(tokens, present, other)[0].sum(1)
+        mean = tokens.sum(0, keepdim=True) / present.sum(0)[:, None]
+        tokens, present = torch.cat([tokens, mean]), functional.pad(present, (0, 0, 0, 1), value=True)
+        other = torch.full((items + 1,), items, device=tokens.device)
+        return self.heads(tokens, present, other)[0][:items].sum(1)
 
 
 class CounterfactualAttention(nn.Module):
@@ -165,18 +161,20 @@ class CounterfactualAttention(nn.Module):
         self.norm_attended = nn.LayerNorm(d)
         self.norm_fed = nn.LayerNorm(d)
 
-    def forward(self, x: Tensor, present: Tensor, other: Tensor, other_present: Tensor) -> Tensor:
-        """(n, T, d) of tokens (n, T, d) and their masks (n, T); `other` may have one row for all."""
-        kept = other_present[:, :, None] & other_present[:, None]
-        logits = self._map(x) - self._map(other) * kept
+    def forward(self, x: Tensor, present: Tensor, tokens: Tensor, other: Tensor) -> Tensor:
+        """(n, T, d) of what earlier layers made of the tokens, x (n, T, d); see `MclnItems.heads` for the rest."""
+        # Every row's map is made once, then looked up: rows are each other's uninteracted items.
+        map_ = self._map(tokens)
+        own = map_ if x is tokens else self._map(x)
+        both = present[:, :, None] & present[:, None]
+        logits = own - (map_ * both)[other]
         weight = torch.softmax(logits.masked_fill(~present[:, None], -torch.inf), dim=-1)
         x = self.norm_attended(x + self.out(weight @ self.value(x)))
         fed: Tensor = self.norm_fed(x + self.feed(x))
         return fed
 
     def _map(self, x: Tensor) -> Tensor:
-        product: Tensor = torch.bmm(self.query(x), self.key(x).transpose(1, 2))
-        return product / math.sqrt(x.shape[-1])
+        return torch.bmm(self.query(x), self.key(x).transpose(1, 2)) / math.sqrt(x.shape[-1])
 
 
 class Projection(nn.Module):

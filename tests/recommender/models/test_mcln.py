@@ -21,8 +21,10 @@ def test_the_score_is_one_user_vector_times_every_head():
     model = make()
     users, _ = model.tower.graph_vectors()
     table = scores(model.users(batch_of(3, 0)), model.items())
-    tokens = model.tower.tokens(model.tower.graph_vectors()[1])
-    heads, _ = model.tower.heads(tokens, model.tower.present, *model.tower.mean_tokens(tokens))
+    tokens, present = model.tower.tokens(model.tower.graph_vectors()[1]), model.tower.present
+    mean = tokens.sum(0) / present.sum(0)[:, None]
+    rows, has = torch.cat([tokens, mean[None]]), torch.cat([present, torch.ones(1, 3, dtype=torch.bool)])
+    heads = model.tower.heads(rows, has, torch.full((37,), 36))[0][:36]
     assert heads.shape == (36, 4, 8)
     for row, user in enumerate((3, 0)):
         torch.testing.assert_close(table[row], sum(heads[:, n] @ users[user] for n in range(4)))
@@ -40,9 +42,8 @@ def test_the_loss_is_bpr_per_head_where_both_items_have_the_modality(monkeypatch
     tokens = tower.tokens(g)
 
     def heads(item, against):
-        parts, has = tower.heads(
-            tokens[[item]], tower.present[[item]], tokens[[against]], tower.present[[against]]
-        )
+        rows = [item, against]
+        parts, has = tower.heads(tokens[rows], tower.present[rows], torch.tensor([1, 0]))
         return parts[0], has[0]
 
     total = 0.0

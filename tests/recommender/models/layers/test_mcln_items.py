@@ -61,12 +61,25 @@ def test_in_training_the_uninteracted_item_is_drawn_and_at_export_nothing_is():
 @torch.no_grad()
 def test_an_uninteracted_item_without_a_modality_takes_nothing_away():
     tower = make()
-    x, there = torch.randn(1, 3, 8), torch.ones(1, 3, dtype=torch.bool)
-    gone = torch.zeros(1, 3, dtype=torch.bool)
+    x, other = torch.randn(2, 3, 8), torch.tensor([1, 1])
+    has = torch.tensor([[True, True, True], [True, False, False]])
+    without = x.clone()
+    without[1, 1:] = torch.randn(2, 8)
     layer = tower.attention[0]
-    torch.testing.assert_close(
-        layer(x, there, torch.randn(1, 3, 8), gone), layer(x, there, torch.zeros(1, 3, 8), there)
-    )
+    torch.testing.assert_close(layer(x, has, x, other)[0], layer(without, has, without, other)[0])
+
+
+@torch.no_grad()
+def test_every_layer_subtracts_the_map_of_the_uninteracted_item():
+    tower = make(attention_layers=2)
+    x, has = torch.randn(3, 3, 8), torch.ones(3, 3, dtype=torch.bool)
+    first, second = tower.heads(x, has, torch.tensor([1, 1, 1])), tower.heads(x, has, torch.tensor([2, 2, 2]))
+    assert ((first[0] - second[0])[:, 3].abs().amax(1) > 1e-6).any()
+    own = tower.attention[0](x, has, x, torch.tensor([0, 1, 2]))
+    # An item is taken away from itself: then attention is even.
+    even = x + tower.attention[0].out(tower.attention[0].value(x).mean(1, keepdim=True))
+    mixed = tower.attention[0].norm_attended(even)
+    torch.testing.assert_close(own, tower.attention[0].norm_fed(mixed + tower.attention[0].feed(mixed)))
 
 
 @torch.no_grad()
