@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recommender.models.base import Batch, Inputs, ModelError, Recommender
+from recommender.models.base import Batch, Inputs, ModelError
 from recommender.models.layers.mcln_items import ItemConfig, MclnItems
 from recommender.models.layers.negatives import UniformNegatives
+from recommender.models.layers.propagated import PropagatedRecommender
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class MCLNConfig(ItemConfig):
     """Weight of the squared norm of a batch's ids, per example."""
 
 
-class MCLN(Recommender):
+class MCLN(PropagatedRecommender):
     """score = u.g + lambda_m u.v + u.t + u.m = u . e_i. The history given at serving is not used.
 
     u is the user's vector of the graph, the id's without one. The published code attends over the batch axis; that
@@ -43,13 +44,10 @@ class MCLN(Recommender):
         self.tower = MclnItems(config, inputs, users=True)
         self.sampler = UniformNegatives(inputs.train, inputs.items)
 
-    def users(self, batch: Batch) -> Tensor:
-        """(B, 1, d) u."""
-        return self.tower.graph_vectors()[0][batch.user][:, None]
-
-    def items(self) -> Tensor:
-        """(I, d) e_i."""
-        return self.tower.table()
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """(U, d) u and (I, d) e_i."""
+        users, g = self.tower.graph_vectors()
+        return users, self.tower.table(g)
 
     def loss(self, batch: Batch) -> Tensor:
         """BPR of each head, averaged over pairs and summed over heads, plus the L2 term.

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recommender.data.histories import PAD
-from recommender.models.base import Batch, Inputs, ModelError, Recommender
+from recommender.models.base import Batch, Inputs, ModelError
 from recommender.models.layers.mcln_items import ItemConfig, MclnItems
+from recommender.models.layers.propagated import PropagatedRecommender
 from recommender.models.layers.recency import Recency
 from recommender.models.layers.routing import route
 from recommender.models.layers.softmax import CatalogueSoftmax, Negatives
@@ -67,7 +68,7 @@ class UiMConfig(ItemConfig):
     """Weight of the mean squared cosine between the capsules s_k of a user, against their collapse into one."""
 
 
-class UiM(Recommender):
+class UiM(PropagatedRecommender):
     """K interests per user, routed from the history and regulated by the profile."""
 
     Config: ClassVar[type[Any]] = UiMConfig
@@ -121,16 +122,22 @@ class UiM(Recommender):
             log_q=config.log_q,
         )
 
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """Vectors of users that the graph has, which UiM does not serve, and (I, d) e_i."""
+        if self.backbone:
+            return self.backbone.tables()
+        users, g = self.tower.graph_vectors()
+        return users, self.tower.table(g)
+
     def items(self) -> Tensor:
         """(I, d) e_i; of length one with `cosine`, and with the bias as one more dimension where there is one."""
-        return self.backbone.items() if self.backbone else self._scored(self.tower.table())
+        return self.backbone.items() if self.backbone else self._scored(super().items())
 
     def users(self, batch: Batch) -> Tensor:
         """(B, K, d) interests o_k (Eq. 11), as `items` has them."""
         if self.backbone:
             return self.backbone.users(batch)
-        table = self.tower.table()
-        vectors, weight = self._history(batch, table)
+        vectors, weight = self._history(batch, super().items())
         return self._interests(batch, vectors, self._capsules(vectors, weight))
 
     def loss(self, batch: Batch) -> Tensor:
@@ -138,7 +145,7 @@ class UiM(Recommender):
         if self.backbone:
             return self.backbone.loss(batch)
         assert batch.target is not None
-        table = self.tower.table()
+        table = super().items()
         vectors, weight = self._history(batch, table)
         capsules = self._capsules(vectors, weight)
         interests, scored = self._interests(batch, vectors, capsules), self._scored(table)
@@ -155,7 +162,7 @@ class UiM(Recommender):
         """(B, K, F) x_k of Eq. 9: how much each profile field matters to each interest (Fig. 5)."""
         if self.backbone or not self.fields:
             raise ModelError("this UiM was built without the profile")
-        capsules = self._capsules(*self._history(batch, self.tower.table()))
+        capsules = self._capsules(*self._history(batch, super().items()))
         return self._weights(capsules, self._fields(batch).flatten(1))
 
     def _scored(self, table: Tensor) -> Tensor:

@@ -132,9 +132,12 @@ class MclnItems(nn.Module):
         m = functional.relu(self.fuse((x * present[..., None]).flatten(1)))
         return torch.cat([parts, m[:, None]], dim=1), functional.pad(present, (0, 1), value=True)
 
-    def table(self) -> Tensor:
-        """(I, d) e_i. In training each item's uninteracted one is drawn uniformly, else it is the catalogue's mean."""
-        tokens, present = self.tokens(self.graph_vectors()[1]), self.present
+    def table(self, g: Tensor) -> Tensor:
+        """(I, d) e_i from all items' g (I, d), the second of `graph_vectors`.
+
+        In training each item's uninteracted one is drawn uniformly, else it is the catalogue's mean.
+        """
+        tokens, present = self.tokens(g), self.present
         items = len(tokens)
         if self.training:
             other = torch.randint(items, (items,), device=tokens.device)

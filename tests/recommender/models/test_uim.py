@@ -221,7 +221,7 @@ def test_diversity_adds_the_mean_squared_cosine_between_capsules(batch):
     taken = replace(batch, target=torch.arange(48) % 36)
     plain, weighted = make().loss(taken), make(diversity=2.0).loss(taken)
     model = make()
-    table = model.tower.table()
+    table = model.tables()[1]
     unit = torch.nn.functional.normalize(model._capsules(*model._history(batch, table)), dim=-1)
     pairs = [(unit[:, a] * unit[:, b]).sum(-1) ** 2 for a, b in ((0, 1), (0, 2), (1, 2))]
     torch.testing.assert_close(weighted - plain, 2 * torch.stack(pairs).mean(), rtol=1e-4, atol=1e-5)
