@@ -19,6 +19,10 @@ from recommender.models.popularity import Popularity
 from recommender.models.sasrec import SASRec
 from recommender.models.uim import UiM
 from recommender.models.vbpr import VBPR
+from recommender.models.mcln import MCLN
+from recommender.models.popularity import Popularity
+from recommender.models.uim import FaithfulUiM, UiM
+from recommender.models.umi import UMI
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +56,11 @@ REGISTRY: dict[str, type[Recommender]] = {
     "lightgcn": LightGCN,
     "mmgcn": MMGCN,
     "mmgcl": MMGCL,
+    "bprmf": BPRMF,
+    "umi": UMI,
+    "mcln": MCLN,
+    "uim": UiM,
+    "uim-faithful": FaithfulUiM,
 }
 
 

@@ -168,6 +168,8 @@ class Recommender(_Section):
     """popularity, bprmf, vbpr, sasrec, comirec, uim, or a plug-in as module:Class."""
     model: Annotated[str, _named("popularity", "bprmf", "uim", "lightgcn", "mmgcn", "mmgcl")]
     """popularity, bprmf, uim, lightgcn, mmgcn, mmgcl, or a plug-in as module:Class."""
+    model: Annotated[str, _named("popularity", "bprmf", "umi", "mcln", "uim", "uim-faithful")]
+    """popularity, bprmf, umi, mcln, uim, uim-faithful, or a plug-in as module:Class."""
     params: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields of the model's own configuration."""
     training: Training = Training()

@@ -201,11 +201,14 @@ def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
     before, after = fitted(split), fitted(other)
     # Histories keep their lengths; text, the sizes of the profile and the first routing logits know no interactions;
     # items of an item-to-item model are the identity.
+    # Histories keep their lengths; text and which items have it, the sizes of the profile and the first routing logits know no interactions.
     assert before.keys() - differing(before, after) <= {
         "train starts",
         "text",
         "label counts",
-        "uim.text_features",
+        "uim.tower.text.features",
+        "uim.tower.present",
+        "uim.tower.weight",
         "uim.first_logits",
         "bprmf.sampler.start",
         "bprmf.sampler.free",

@@ -58,10 +58,18 @@ class TestComiRec(TrainableConformance):
 class TestComiRecInBatch(TrainableConformance):
     model_name = "comirec"
     params: ClassVar = {"dim": 16, "history": 6, "interests": 2, "negatives": "in_batch"}
+class TestUMI(TrainableConformance):
+    model_name = "umi"
+    params: ClassVar = {"dim": 16, "profile_dim": 4, "history": 6, "negatives": 20}
 
 
 class TestUiM(TrainableConformance):
     model_name = "uim"
+    params: ClassVar = UIM
+
+
+class TestUiMFaithful(TrainableConformance):
+    model_name = "uim-faithful"
     params: ClassVar = UIM
 
 
@@ -72,12 +80,43 @@ class TestUiMWithoutProfile(TrainableConformance):
 
 class TestUiMOfOneInterest(TrainableConformance):
     model_name = "uim"
-    params: ClassVar = UIM | {"interests": 1}
+    params: ClassVar = UIM | {"multi_interest": False}
+
+
+class TestUiMWithNothingOfItsOwn(TrainableConformance):
+    model_name = "uim"
+    params: ClassVar = UIM | {"multi_interest": False, "profile": False, "graph": True, "attention": True}
 
 
 class TestUiMWithoutTextAndPlaces(TrainableConformance):
     model_name = "uim"
-    params: ClassVar = UIM | {"text": False, "position": False}
+    params: ClassVar = UIM | {"text": False, "position": False, "recency": False}
+
+
+class TestUiMWithEverythingElse(TrainableConformance):
+    model_name = "uim"
+    params: ClassVar = UIM | {
+        "graph": True,
+        "attention": True,
+        "dropout": 0.2,
+        "cosine": True,
+        "temperature": 0.1,
+        "item_bias": True,
+        "label_aware": True,
+        "diversity": 0.1,
+        "negatives": 20,
+        "shared": True,
+    }
+
+
+class TestMCLN(TrainableConformance):
+    model_name = "mcln"
+    params: ClassVar = {"dim": 16}
+
+
+class TestMCLNWithoutGraphAndAttention(TrainableConformance):
+    model_name = "mcln"
+    params: ClassVar = {"dim": 16, "graph": False, "attention": False}
 
 
 class TestLightGCN(TrainableConformance):
