@@ -57,6 +57,12 @@ _Count = Annotated[int, Field(ge=1)]
 _Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
+_MODELS = (
+    "popularity itemknn ease ease-recent bprmf svdpp vbpr lightgcn mmgcn mmgcl mcln sasrec comirec umi uim uim-faithful"
+).split()
+"""Names in `recommender.models.REGISTRY`, which is not imported here: a misspelt key need not wait for torch."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
@@ -162,14 +168,9 @@ class Training(_Section):
 class Recommender(_Section):
     """Who proposes the 2N candidates."""
 
-    model: Annotated[str, _named("popularity", "itemknn", "ease", "ease-recent", "bprmf", "svdpp", "uim")]
-    """popularity, itemknn, ease, ease-recent, bprmf, svdpp, uim, or a plug-in as module:Class."""
-    model: Annotated[str, _named("popularity", "bprmf", "vbpr", "sasrec", "comirec", "uim")]
-    """popularity, bprmf, vbpr, sasrec, comirec, uim, or a plug-in as module:Class."""
-    model: Annotated[str, _named("popularity", "bprmf", "uim", "lightgcn", "mmgcn", "mmgcl")]
-    """popularity, bprmf, uim, lightgcn, mmgcn, mmgcl, or a plug-in as module:Class."""
-    model: Annotated[str, _named("popularity", "bprmf", "umi", "mcln", "uim", "uim-faithful")]
-    """popularity, bprmf, umi, mcln, uim, uim-faithful, or a plug-in as module:Class."""
+    model: Annotated[str, _named(*_MODELS)]
+    """popularity, itemknn, ease, ease-recent, bprmf, svdpp, vbpr, lightgcn,
+    mmgcn, mmgcl, mcln, sasrec, comirec, umi, uim, uim-faithful, or a plug-in as module:Class."""
     params: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields of the model's own configuration."""
     training: Training = Training()

@@ -21,12 +21,9 @@ MODELS = {
     "ease": {},
     "bprmf": {"dim": 8},
     "svdpp": {"dim": 8},
-    "bprmf": {"dim": 8},
     "vbpr": {"dim": 8, "visual_dim": 2},
     "sasrec": {"dim": 8, "history": 8, "negatives": 50, "popularity": 1.0},
     "comirec": {"dim": 8, "history": 8, "negatives": "in_batch"},
-    "uim": {"dim": 8, "profile_dim": 2, "history": 8},
-    "bprmf": {"dim": 8},
     "uim": {"dim": 8, "profile_dim": 2, "history": 8},
     "lightgcn": {"dim": 8},
     "mmgcn": {"dim": 8},
@@ -199,9 +196,8 @@ def test_a_planted_leak_is_found_and_nothing_else(split, planted):
 def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
     other = with_parts(split, train=corrupted(split.train, len(split.dataset.items), 3))
     before, after = fitted(split), fitted(other)
-    # Histories keep their lengths; text, the sizes of the profile and the first routing logits know no interactions;
-    # items of an item-to-item model are the identity.
-    # Histories keep their lengths; text and which items have it, the sizes of the profile and the first routing logits know no interactions.
+    # Histories keep their lengths; text and which items have it, the sizes of the profile and the first routing logits
+    # know no interactions; items of an item-to-item model are the identity.
     assert before.keys() - differing(before, after) <= {
         "train starts",
         "text",

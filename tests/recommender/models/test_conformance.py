@@ -35,6 +35,8 @@ class TestBPRMF(TrainableConformance):
 class TestSVDpp(TrainableConformance):
     model_name = "svdpp"
     params: ClassVar = {"dim": 16}
+
+
 class TestVBPR(TrainableConformance):
     model_name = "vbpr"
     params: ClassVar = {"dim": 16, "visual_dim": 4}
@@ -58,6 +60,8 @@ class TestComiRec(TrainableConformance):
 class TestComiRecInBatch(TrainableConformance):
     model_name = "comirec"
     params: ClassVar = {"dim": 16, "history": 6, "interests": 2, "negatives": "in_batch"}
+
+
 class TestUMI(TrainableConformance):
     model_name = "umi"
     params: ClassVar = {"dim": 16, "profile_dim": 4, "history": 6, "negatives": 20}
