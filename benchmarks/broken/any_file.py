@@ -34,7 +34,7 @@ _HARMLESS = {
     "no line end at the end": faults.changed(lambda content: content.removesuffix(b"\n")),
     "blank lines": faults.changed(lambda content: content.replace(b"\n", b"\n\n", 2_000) + b"\n\n\n"),
 }
-_OTHER_KIND = r"not UTF-8|cells where|not a column|cannot be used"
+_OTHER_KIND = r"not UTF-8|cells where|not a column|no column|cannot be used"
 _USELESS = {
     "UTF-16": (faults.changed(lambda content: content.decode().encode("utf-16")), _OTHER_KIND),
     "noise": (faults.content(_NOISE), _OTHER_KIND),
@@ -73,11 +73,12 @@ def cases() -> Iterator[Case]:
             yield form.case(kind, fault, Refused("data", "no such file|should hold|levels of symbolic links"))
         for kind, line in _BAD_LINES.items():
             yield form.case(kind, faults.inserted(_LINE, line), Counted(f"{form.log}:{_LINE}:", 1))
-        yield form.case(
-            "line of 100 MB",
-            faults.inserted(_LINE, b"1" * 10**8),
-            Refused(form.log, "long", _LINE),
-            slow=True,
+        # What reads line by line can go on behind it; what reads blocks of lines cannot.
+        too_long = (
+            Counted(f"{form.log}:{_LINE}: a line of more than", 1)
+            if form in _LINE_BY_LINE
+            else Refused(form.log, "longer than", _LINE)
         )
+        yield form.case("line of 100 MB", faults.inserted(_LINE, b"1" * 10**8), too_long, slow=True)
         if os.geteuid():
             yield form.case("no permission", faults.forbidden, Refused(form.log, "cannot be read"))

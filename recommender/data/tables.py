@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LAST_TIME = 2.0**53
 """Whole seconds up to which a number with a decimal point is exact."""
+_SHOWN = 400
+"""Characters of the names of columns in a message: a header can be of any length."""
 
 
 class Source(Protocol):
@@ -152,7 +154,10 @@ def require(source: Source, *names: str) -> None:
     """DataError that names the first of these columns that is missing, and what there is."""
     for name in names:
         if name not in source.names:
-            raise DataError(f"{source.path}:1: no column {name!r}; the columns are {', '.join(source.names)}")
+            there = ", ".join(source.names)[:_SHOWN]
+            raise DataError(
+                f"{source.path}:1: no column {name!r}; the columns are {there if there.isprintable() else repr(there)}"
+            )
 
 
 def read_records(source: Source, name: str, skips: Skips) -> tuple[Table, list[str]]:

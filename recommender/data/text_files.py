@@ -162,8 +162,9 @@ class TextFile:
                 return
         line, cells = deque(self._lines(), maxlen=1).pop()
         if len(cells) != len(self.names):
+            first = next(self._wrong_lines())
             raise DataError(
-                f"{self.path}:{line}: the file ends inside a line, so it is cut short; get the whole file"
+                f"{first}\n{self.path}:{line}: the file ends inside a line, so it is cut short; get the whole file"
             )
 
     def _refuse_open_quotes(self) -> None:
