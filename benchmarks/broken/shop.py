@@ -34,7 +34,7 @@ Row = tuple[str, str, float | None, int]
 """User, item, stars, seconds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
     """The shop in one format."""
 
@@ -293,7 +293,7 @@ def packed(form: Form) -> Form:
 
 
 def _taobao(user: str, item: str, _stars: str, time: str) -> str:
-    day = f"{datetime.fromtimestamp(int(time), UTC):%Y%m%d}" if time.isdigit() else time
+    day = f"{datetime.fromtimestamp(int(time), UTC):%Y%m%d}" if time.isdigit() and len(time) == 10 else time
     return f"{user} {item} {day}"
 
 

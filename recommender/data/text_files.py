@@ -122,8 +122,7 @@ class TextFile:
         wanted = iter(rows)
         found: list[str] = []
         row = next(wanted, None)
-        well_formed = (line for line, cells in self._data_lines() if len(cells) == len(self.names))
-        for number, line in enumerate(well_formed):
+        for number, line in enumerate(self._well_formed()):
             while number == row:
                 found.append(f"{self.path}:{line}")
                 row = next(wanted, None)
@@ -145,6 +144,14 @@ class TextFile:
         if twice is not None:
             raise DataError(f"{self.path}:1: column {twice!r} is named twice")
         return tuple(names)
+
+    def _well_formed(self) -> Iterator[int]:
+        """The line on which each row begins."""
+        for line, cells in self._data_lines():
+            if not cells:
+                raise DataError(f"{self.path}:{line}: {_OPEN_QUOTE}")
+            if len(cells) == len(self.names):
+                yield line
 
     def _refuse_long_line(self) -> None:
         with self._bytes() as file:
