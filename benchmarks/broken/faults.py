@@ -53,6 +53,20 @@ def inserted(line: int, *new: bytes) -> Fault:
     return changed(change)
 
 
+def everywhere(old: bytes, new: bytes) -> Fault:
+    """Every `old` is `new`."""
+    return changed(lambda content: content.replace(old, new))
+
+
+def twice(first: int) -> Fault:
+    """All lines from line `first` (from 1) on stand there a second time."""
+
+    def change(content: bytes) -> bytes:
+        return content + b"".join(content.splitlines(keepends=True)[first - 1 :])
+
+    return changed(change)
+
+
 def header(new: bytes) -> Fault:
     """The first line is `new`."""
     return changed(lambda content: new + content[content.index(b"\n") :])
