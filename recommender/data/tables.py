@@ -122,6 +122,10 @@ class Table:
     def times(self, name: str, per_second: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(n,) seconds since 1970 from whole numbers of 1 / `per_second` seconds or timestamps, and where there is none."""
         column = self.columns[name]
+        if pa.types.is_duration(column.type):
+            raise DataError(
+                f"{self.path}: column {name} of type {column.type} holds no times but how long it took"
+            )
         if pa.types.is_date(column.type):
             column = pc.cast(column, pa.timestamp("us"))
         if pa.types.is_timestamp(column.type):

@@ -231,11 +231,12 @@ class TextFile:
         return io.TextIOWrapper(self._bytes(), encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
 
 
-def read_bytes(path: Path) -> bytes:
-    """The whole file; DataError if it is missing or cannot be read."""
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """The whole file or its first `most` bytes; DataError if it is missing or cannot be read."""
     refuse_endless(path)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise unreadable(path, error) from None
 
