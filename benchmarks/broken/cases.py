@@ -67,7 +67,7 @@ class Refused:
     file: str
     says: str
     line: int | None = None
-    error: type[ValueError] = DataError
+    error: type[Exception] = DataError
 
 
 @dataclass(frozen=True)
