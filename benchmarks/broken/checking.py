@@ -190,7 +190,7 @@ def _finished(sandbox: Sandbox) -> dict[str, tuple[int, ...]]:
         str(path.relative_to(sandbox.root)): _state(path)
         for folder in (sandbox.target, sandbox.cache / "data")
         for path in folder.rglob("*")
-        if path.suffix != ".lock"
+        if not path.name.endswith(".lock")
     }
 
 
