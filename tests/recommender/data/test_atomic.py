@@ -269,7 +269,7 @@ def test_the_folder_must_hold_one_data_set(tmp_path):
             "items",
             "title",
             "two\nlines",
-            r"shop\.item: title:token_seq 'two\\nlines' holds a tab or line end",
+            r"shop\.item: title:token_seq 'two\\nlines' holds a tab, a line end",
         ),
         ("items", "description", "a\tb", r"shop\.item: description:token_seq 'a\\tb' holds a tab"),
         ("items", "title", "", r"shop\.item: a cell of title:token_seq would be empty"),
