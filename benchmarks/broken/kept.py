@@ -128,10 +128,10 @@ def cases() -> Iterator[Case]:
     """Each kind of damage of each file; each thing that a file cannot hold."""
     for file in _FILES:
         for kind, fault in _DAMAGE.items():
-            yield _damaged(f"{file} {kind}", file, fault)
+            yield _damaged(kind, file, fault)
     for kind, (file, fault) in _MORE_DAMAGE.items():
         yield _damaged(kind, file, fault)
-    yield _damaged("file in place of a folder", "", _file_in_place)
+    yield _damaged("file in place of a folder", ".", _file_in_place)
     for kind, content in (("noise", b"\xa5\0"), ("a list", b"[]"), ("another object", b'{"seen": 1}')):
         yield Case(
             f"remembered hash of {kind}", "cache", Whole(), partial(_remembered, content), shop.ML_1M.read
@@ -163,7 +163,7 @@ def _damaged(kind: str, file: str, fault: faults.Fault) -> Case:
         [kept] = [path for path in (sandbox.cache / "data").iterdir() if path.is_dir()]
         fault(kept / file)
 
-    return Case(kind, "cache", Whole(), prepare, shop.ML_1M.read)
+    return Case(kind, f"cache: {file}", Whole(), prepare, shop.ML_1M.read)
 
 
 def _file_in_place(path: Path) -> None:

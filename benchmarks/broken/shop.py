@@ -69,12 +69,13 @@ class Form:
         slow: bool = False,
     ) -> Case:
         """The case of one `fault` in one `file` (default: the log)."""
+        name = file or self.log
 
         def prepare(sandbox: Sandbox) -> None:
             self.write(sandbox)
-            fault(sandbox.data / (file or self.log))
+            fault(sandbox.data / name)
 
-        return Case(kind, self.entry, expects, prepare, self.read, slow)
+        return Case(kind, f"{self.entry}: {name}", expects, prepare, self.read, slow)
 
     def read(self, sandbox: Sandbox) -> Read:
         """Load the shop twice, from its files and from the cache."""
