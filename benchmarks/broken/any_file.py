@@ -25,7 +25,7 @@ TEXTS = (
     shop.TAOBAO,
 )
 _LINE_BY_LINE = (shop.AMAZON_2014, shop.AMAZON_2023, shop.TAOBAO)
-_LINE = 3_000
+_LINE = 2_000
 _NOISE = random.Random(0).randbytes(50_000)
 _WEB_PAGE = b"<!doctype html>\n<html><body>\n<h1>404 Not Found</h1>\n</body></html>\n"
 _HARMLESS = {

@@ -47,10 +47,10 @@ _DAMAGE: dict[str, faults.Fault] = {
 _FILES = ("user.npy", "item.npy", "rating.npy", "time.npy", "users.parquet", "items.parquet", "dataset.json")
 _MORE_DAMAGE: dict[str, tuple[str, faults.Fault]] = {
     "column with fewer rows": ("time.npy", faults.content(_npy(np.zeros(9, np.int64)))),
-    "column with rows of no user": ("user.npy", faults.content(_npy(np.full(4_500, 10**6, np.int32)))),
+    "column with rows of no user": ("user.npy", faults.content(_npy(np.full(shop.ROWS, 10**6, np.int32)))),
     "column of pickled objects": (
         "time.npy",
-        faults.content(_npy(np.array([_Canary()] * 4_500, dtype=object))),
+        faults.content(_npy(np.array([_Canary()] * shop.ROWS, dtype=object))),
     ),
     "description of null": ("dataset.json", faults.content(b"null")),
     "description of a list": ("dataset.json", faults.content(b"[]")),

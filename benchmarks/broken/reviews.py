@@ -23,7 +23,7 @@ def _renamed(path: Path) -> None:
     path.rename(path.with_name("meta_Other.json"))
 
 
-_LINE = 3_000
+_LINE = 2_000
 _GOOD = shop.AMAZON_2014.line("1", "900", "4", "1400000000")
 _BAD_REVIEWS = {
     "JSON cut inside a line": _GOOD[:40],
@@ -116,7 +116,7 @@ def cases() -> Iterator[Case]:
         yield form.case(
             "gzip bomb of one line",
             faults.changed_inside(lambda content: content + bytes(3 * 10**8) + b"\n"),
-            Counted(f"{form.log}:4501: a line of more than", 1),
+            Counted(f"{form.log}:{shop.ROWS + 1}: a line of more than", 1),
             slow=True,
         )
     for kind, (fault, says) in _WRONG_PRODUCTS.items():
@@ -125,4 +125,4 @@ def cases() -> Iterator[Case]:
 
 def _in_two_parts(content: bytes) -> bytes:
     lines = gzip.decompress(content)
-    return gzip.compress(lines[:70_000]) + gzip.compress(lines[70_000:])
+    return gzip.compress(lines[:50_000]) + gzip.compress(lines[50_000:])

@@ -1,4 +1,4 @@
-"""A small shop in every format that is read: 1,500 users, 1,500 items and 4,500 interactions, all of them good."""
+"""A small shop in every format that is read: 1,000 users, 1,000 items and 3,000 interactions, all of them good."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.broken.cases import Counted, Refused, Sandbox, Whole
     from recommender.data import Dataset
 
-SIZE = 1_500
+SIZE = 1_000
 """Users, and items: one broken line of each is within the tolerance of 0.001."""
 _START = datetime(2014, 1, 1, tzinfo=UTC)
 
@@ -115,9 +115,9 @@ class _Bought:
         return int(self.day.timestamp())
 
 
-# Users in the order of their numbers, and so are the items of the first 1,500 rows; time goes by days.
+# Users in the order of their numbers, and so are the items of the first 1,000 rows; time goes by days.
 _ROWS = tuple(
-    _Bought(k % SIZE + 1, (k + 7 * (k // SIZE)) % SIZE + 1, k % 5 + 1, _START + timedelta(days=k % 1_000))
+    _Bought(k % SIZE + 1, (k + 7 * (k // SIZE)) % SIZE + 1, k % 5 + 1, _START + timedelta(days=k % 700))
     for k in range(3 * SIZE)
 )
 
@@ -233,6 +233,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return file.getvalue()
 
 
+ROWS = len(_ROWS)
 PARQUET = Form(
     "table of Parquet",
     "table",

@@ -8,6 +8,7 @@ import io
 import sys
 from collections import deque
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,10 +112,10 @@ class TextFile:
             if self._quoted:
                 self._refuse_open_quotes()
             raise DataError(f"{self.path}: cannot be read: {error}") from error
+        if invalid and not checked:
+            self._refuse_open_quotes()
+        self._refuse_cut(invalid)
         if invalid:
-            if not checked:
-                self._refuse_open_quotes()
-            self._refuse_cut()
             skips.malformed(self._wrong_lines(), invalid)
 
     def places(self, rows: Sequence[int]) -> list[str]:
@@ -161,18 +162,20 @@ class TextFile:
                         f"{self.path}:{number}: the line is longer than {_BLOCK:,} bytes; mend or remove it"
                     )
 
-    def _refuse_cut(self) -> None:
-        """DataError if the last line is no row and has no end: nobody knows how many lines are missing behind it."""
+    def _refuse_cut(self, invalid: int) -> None:
+        """DataError if the last line has no end and is no row, or is filled up with zeros as after a power cut.
+
+        Nobody knows how many lines are missing behind it. `invalid` is how many lines are no rows.
+        """
         with self._bytes() as file:
             file.seek(-1, io.SEEK_END)
-            if file.read() in b"\r\n":
-                return
+            last = file.read()
+        if last in b"\r\n" or not (invalid or last == b"\0"):
+            return
         line, cells = deque(self._lines(), maxlen=1).pop()
-        if len(cells) != len(self.names):
-            first = next(self._wrong_lines())
-            raise DataError(
-                f"{first}\n{self.path}:{line}: the file ends inside a line, so it is cut short; get the whole file"
-            )
+        if last == b"\0" or len(cells) != len(self.names):
+            cut = f"{self.path}:{line}: the file ends inside a line, so it is cut short; get the whole file"
+            raise DataError("\n".join([*islice(self._wrong_lines(), 1), cut]))
 
     def _refuse_open_quotes(self) -> None:
         for line, cells in self._lines():
