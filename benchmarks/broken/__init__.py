@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def corpus() -> list[Case]:
     """All cases."""
-    return list(chain.from_iterable(part.cases() for part in _PARTS))
+    return list(chain.from_iterable(part.cases() for part in PARTS))
 
 
-_PARTS = (any_file, lines, reviews, described, archives, pictures, kept)
+PARTS = (any_file, lines, reviews, described, archives, pictures, kept)
+"""Modules of cases."""

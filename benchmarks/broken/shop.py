@@ -91,7 +91,7 @@ class Form:
         stars: list[float | None] = inter.rating.tolist() if self.stars else [None] * len(inter)
         columns = zip(inter.user.tolist(), inter.item.tolist(), stars, inter.time.tolist(), strict=True)
         found = Counter((users[user], items[item], star, time) for user, item, star, time in columns)
-        wanted = Counter(_row(row, self.stars) for row in _ROWS)
+        wanted = _WANTED[self.stars]
         titles = dict(zip(items, dataset.items["title"], strict=True))
         untitled = sum(titles.get(str(k)) != self.titles(k) for k in range(1, SIZE + 1))
         return Read(
@@ -122,8 +122,13 @@ _ROWS = tuple(
 )
 
 
-def _row(row: _Bought, stars: bool) -> Row:
-    return str(row.user), str(row.item), float(row.stars) if stars else None, row.time
+_WANTED: dict[bool, Counter[Row]] = {
+    stars: Counter(
+        (str(row.user), str(row.item), float(row.stars) if stars else None, row.time) for row in _ROWS
+    )
+    for stars in (True, False)
+}
+"""What a reader has to give, with stars and without."""
 
 
 def _text(lines: Iterable[str]) -> bytes:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 2**14
 """Bytes of a description; a parser of YAML would take minutes for a table of data that is given by mistake."""
+_MOST_BRACKETS = 100
+"""Of a description: what is nested in thousands of them takes a parser minutes as well."""
 _Column = Annotated[str, Field(min_length=1)]
 
 
@@ -140,6 +142,8 @@ def _load(path: Path) -> _Description:
         raise DataError(
             f"{path}: has more than {_LARGEST:,} bytes; data.path of a table is the short YAML file that describes it"
         )
+    if raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
+        raise DataError(f"{path}: opens more than {_MOST_BRACKETS} brackets; a description has hardly any")
     try:
         value = YAML().load(raw)
     except MarkedYAMLError as error:
