@@ -121,7 +121,9 @@ def test_an_error_leaves_nothing_in_the_cache(cache, folder):
 def test_a_damaged_cache_is_made_anew(cache, folder, name, damage):
     before = load("ml-20m", folder, tolerance=0.5)
     [kept] = [path for path in (cache / "data").iterdir() if path.is_dir()]
-    (kept / name).write_bytes(damage((kept / name).read_bytes()))
+    damaged = damage((kept / name).read_bytes())
+    (kept / name).unlink()  # `before` is mapped from it
+    (kept / name).write_bytes(damaged)
     same(load("ml-20m", folder, tolerance=0.5), before)
 
 
