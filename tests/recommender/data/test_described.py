@@ -240,9 +240,11 @@ def test_the_example_of_the_docs_reads_what_it_describes(tmp_path):
     (tmp_path / "shop.yaml").write_text(example)
     (tmp_path / "purchases.csv").write_text("customer,sku,stars,bought_at\nc1,s1,4,960000000999\nc2,s1,,1\n")
     (tmp_path / "people.csv").write_text("customer,sex,years,job\nc1,f,34,nurse\nc2,,,\n")
-    goods = pa.table({"sku": ["s1"], "label": ["Lamp"], "tags": ["Light|Home"], "blurb": ["Bright."]})
+    words = {"sku": ["s1"], "label": ["Lamp"], "tags": ["Light|Home"], "blurb": ["Bright."]}
+    goods = pa.table({**words, "photo": ["lamp.jpg"]})
     pq.write_table(goods, tmp_path / "goods.parquet")
     data = load("table", tmp_path / "shop.yaml")
     assert data.users["gender"].tolist() == ["F", None]
-    assert data.items.iloc[0].tolist() == ["s1", "Lamp", ("Light", "Home"), "Bright."]
+    photo = str((tmp_path / "lamp.jpg").resolve())
+    assert data.items.iloc[0].tolist() == ["s1", "Lamp", ("Light", "Home"), "Bright.", photo]
     assert rows(data) == [[0, 1], [0, 0], [960000000, 0]]
