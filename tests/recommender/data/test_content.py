@@ -38,6 +38,7 @@ def test_texts_join_the_descriptions_of_their_items(dataset, tmp_path):
             r"plots\.csv:3: movie_id '.*' stands at .*plots\.csv:2 already",
         ),
         ("", r"plots\.csv: the file is empty"),
+        ("{item},A\nnobody,B\n", r"plots\.csv:1: begins with the item .* should name the columns"),
     ],
 )
 def test_texts_that_fit_nothing_are_refused(dataset, tmp_path, text, message):
