@@ -60,6 +60,7 @@ def cached_folder(kind: str, key: str, make: Callable[[Path], None]) -> Path:
             try:
                 make(unfinished)
                 unfinished.chmod(0o755)
+                target.unlink(missing_ok=True)  # a file has no business there
                 unfinished.rename(target)
             except BaseException:
                 shutil.rmtree(unfinished, ignore_errors=True)

@@ -12,7 +12,9 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInf
 
 from scenarios.section import Count, FilePath, Positive, Section, Seed, Share, named
 
-MODELS = ("popularity", "bprmf", "uim")
+MODELS = tuple(
+    "popularity itemknn ease ease-recent bprmf svdpp vbpr lightgcn mmgcn mmgcl mcln sasrec comirec umi uim uim-faithful".split()
+)
 """The names of `recommender.models.REGISTRY`."""
 
 

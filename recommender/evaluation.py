@@ -177,20 +177,24 @@ def _ranked(
     best: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """What `best` makes of users (B,) and their scores (B, I): values and item numbers, of all batches together."""
+    everyone = torch.from_numpy(users)
+    # Users with histories of like length share a batch, so that whole histories bring little padding.
+    order = history.sizes().cpu()[everyone].argsort(stable=True)
     values, index = [], []
     with _evaluating(model):
         table = model.catalogue()
-        for batch in _batches(model, torch.from_numpy(users), history, profile):
+        for batch in _batches(model, everyone[order], history, profile):
             value, item = best(batch.user, model.score(batch, table))
             values.append(value.cpu())
             index.append(item.cpu())
-    first = torch.cat(values)
+    back = order.argsort()
+    first = torch.cat(values)[back]
     # Top-k puts not-a-number first, so none can hide further down.
     if first.isnan().any():
         raise ModelError(
             f"{type(model).__name__} gives scores that are not numbers; its training has diverged"
         )
-    return first.numpy(), torch.cat(index).numpy()
+    return first.numpy(), torch.cat(index)[back].numpy()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,10 @@ from hypothesis import settings
 sys.path.append(str(Path(__file__).parent))
 
 from openai_server import OpenAIServer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell without job control starts what runs in the background so, and tests press Ctrl-C on processes of theirs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines that run tests are shared; how long one example takes says nothing about the code.
 settings.register_profile("screentest", deadline=None)

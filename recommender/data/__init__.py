@@ -24,6 +24,7 @@ from recommender.data.movielens_csv import read_movielens_csv
 from recommender.data.skipping import TOLERANCE
 from recommender.data.store import stored
 from recommender.data.taobao import read_taobao, taobao_files
+from recommender.data.text_files import refuse_endless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,8 @@ def load(source: str, path: Path | None = None, seed: int = 0, tolerance: float 
             )
         path = Path(root) / source
     read, files = known[source].read, known[source].files(path)
+    for file in files:
+        refuse_endless(file)
     if not all(file.exists() for file in files):
         return read(path, tolerance)
     return stored(

@@ -8,7 +8,6 @@ Dataset has no place for (brand, price ...) and the further kinds of file (`.kg`
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +31,10 @@ _TYPES = ("token", "token_seq", "float", "float_seq")
 _COLUMN = re.compile(f"([^:,;\\s]+):({'|'.join(_TYPES)})")
 _SYNTHETIC = "-synthetic"
 """End of the name of files that hold generated data, so that whoever reads them is told."""
+_NAME = re.compile("[^/\\\\\0\ud800-\udfff]+")
+_LONGEST_NAME = 200
+"""Bytes; file systems take 255, with what is put before and behind it."""
+_UNWRITABLE = re.compile("[\t\r\n\ud800-\udfff]")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 # What Dataset calls a field, and how RecBole's own files spell it; the first spelling is the one that is written.
 _USER_FIELDS = {
@@ -104,15 +107,15 @@ def write_atomic(dataset: Dataset, folder: Path) -> Path:
         raise DataError(f"{target}: exists; give another folder, or remove it")
     files = {".inter": _inter_cells(dataset), ".user": _user_cells(dataset), ".item": _item_cells(dataset)}
     texts = {suffix: _text(target / f"{name}{suffix}", columns) for suffix, columns in files.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
     try:
-        for suffix, text in texts.items():
-            (unfinished / f"{name}{suffix}").write_text(text, encoding="utf-8", newline="\n")
-        unfinished.chmod(0o755)
-        unfinished.rename(target)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as place:
+            unfinished = Path(place) / name
+            unfinished.mkdir()
+            for suffix, text in texts.items():
+                (unfinished / f"{name}{suffix}").write_text(text, encoding="utf-8", newline="\n")
+            unfinished.rename(target)
     except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
         raise DataError(f"{target}: cannot be written ({error.strerror})") from error
     return target
 
@@ -220,8 +223,8 @@ def _divided(cells: Sequence[str]) -> list[object]:
 
 
 def _name(dataset: Dataset) -> str:
-    plain = bool(re.fullmatch(r"[^/\\\0]+", dataset.name)) and dataset.name.strip(". ") == dataset.name
-    if not plain or dataset.name.endswith(_SYNTHETIC):
+    plain = bool(_NAME.fullmatch(dataset.name)) and dataset.name.strip(". ") == dataset.name
+    if not plain or len(dataset.name.encode()) > _LONGEST_NAME or dataset.name.endswith(_SYNTHETIC):
         raise DataError(f"{dataset.name!r} cannot be the name of files; rename the data set")
     return f"{dataset.name}{_SYNTHETIC}" if dataset.synthetic else dataset.name
 
@@ -279,9 +282,9 @@ def _text(path: Path, columns: Mapping[str, Sequence[str]]) -> str:
     written = []
     for header, cells in columns.items():
         for cell in cells:
-            if re.search(r"[\t\r\n]", cell):
+            if _UNWRITABLE.search(cell):
                 raise DataError(
-                    f"{path}: {header} {cell[:80]!r} holds a tab or line end, which the format cannot"
+                    f"{path}: {header} {cell[:80]!r} holds a tab, a line end or half a character, which the format cannot"
                 )
         written.append(
             ['"' + cell.replace('"', '""') + '"' if cell.startswith('"') else cell for cell in cells]

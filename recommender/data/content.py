@@ -29,10 +29,15 @@ def with_texts(dataset: Dataset, file: Path, tolerance: float = TOLERANCE) -> Da
     id_column, *columns = source.names
     if not columns:
         raise DataError(f"{file}:1: one column only; the first is the item id, the others are texts")
+    item_ids = dataset.items["item_id"].tolist()
+    if id_column in item_ids:
+        raise DataError(
+            f"{file}:1: begins with the item {id_column!r}; the first line should name the columns"
+        )
     table, ids = read_records(source, id_column, skips)
+    skipped = skips.close(len(table) + skips.left_out)
     texts = zip(*(table.text(column) for column in columns), strict=True)
     told = {id_: " ".join(filter(None, map(str.strip, row))) for id_, row in zip(ids, texts, strict=True)}
-    item_ids = dataset.items["item_id"].tolist()
     if not told.keys() & set(item_ids):
         raise DataError(
             f"{file}: has none of the items of {dataset.name}; its first column, {id_column}, should hold item ids "
@@ -45,7 +50,7 @@ def with_texts(dataset: Dataset, file: Path, tolerance: float = TOLERANCE) -> Da
     return replace(
         dataset,
         items=dataset.items.assign(description=pd.Series(descriptions, dtype=object)),
-        skipped=dataset.skipped + skips.close(len(table) + skips.left_out),
+        skipped=dataset.skipped + skipped,
     )
 
 

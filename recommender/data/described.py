@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from recommender.data.skipping import Skipped
     from recommender.data.tables import Source, Table
 
+_LARGEST = 2**14
+"""Bytes of a description; a parser of YAML would take minutes for a table of data that is given by mistake."""
+_MOST_BRACKETS = 100
+"""Of a description: what is nested in thousands of them takes a parser minutes as well."""
 _Column = Annotated[str, Field(min_length=1)]
 
 
@@ -133,13 +137,22 @@ def described_files(path: Path) -> list[Path]:
 def _load(path: Path) -> _Description:
     if path.is_dir():
         raise DataError(f"{path}: is a folder; data.path of a table is the YAML file that describes it")
+    raw = read_bytes(path, _LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise DataError(
+            f"{path}: has more than {_LARGEST:,} bytes; data.path of a table is the short YAML file that describes it"
+        )
+    if raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
+        raise DataError(f"{path}: opens more than {_MOST_BRACKETS} brackets; a description has hardly any")
     try:
-        value = YAML().load(read_bytes(path))
+        value = YAML().load(raw)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise DataError(f"{path}:{mark.line + 1 if mark else 1}: {error.problem or error.context}") from None
     except (YAMLError, ValueError) as error:
         raise DataError(f"{path}: not readable as YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise DataError(f"{path}: is nested too deeply") from None
     try:
         return _Description.model_validate(value)
     except ValidationError as error:

@@ -49,8 +49,13 @@ class Histories:
             torch.arange(len(self.start) - 1, device=self.start.device), self.sizes()
         )
 
-    def before(self, user: Tensor, position: Tensor, length: int) -> Tensor:
-        """(B, length) the items just before `position` (B,) of `user` (B,), newest last, PAD in front."""
+    def before(self, user: Tensor, position: Tensor, length: int | None) -> Tensor:
+        """(B, length) the items just before `position` (B,) of `user` (B,), newest last, PAD in front.
+
+        `length` None is as long as the longest of them.
+        """
+        if length is None:
+            length = int(position.max()) if len(position) else 0
         if not len(self.item):
             return torch.full((len(user), length), PAD, device=self.start.device)
         offset = torch.arange(length, device=self.start.device) - length
@@ -58,16 +63,20 @@ class Histories:
         index = self.start[user][:, None] + place.clamp(min=0)
         return torch.where(place >= 0, self.item[index.clamp(max=len(self.item) - 1)], PAD)
 
-    def latest(self, user: Tensor, length: int) -> Tensor:
-        """(B, length) the newest items of `user` (B,), newest last, PAD in front."""
+    def latest(self, user: Tensor, length: int | None) -> Tensor:
+        """(B, length) the newest items of `user` (B,), newest last, PAD in front; `length` None is all of them."""
         return self.before(user, self.sizes()[user], length)
 
-    def mask(self, user: Tensor, items: int) -> Tensor:
-        """(B, items) True where the user has the item."""
+    def entries(self, user: Tensor) -> tuple[Tensor, Tensor]:
+        """Row in `user` (B,) and item number of all that these users have, both (sum of their sizes,)."""
         size = self.sizes()[user]
         row = torch.repeat_interleave(torch.arange(len(user), device=self.start.device), size)
         first = torch.cumsum(size, 0) - size
-        within = torch.arange(int(size.sum()), device=self.start.device) - first[row]
+        within = torch.arange(len(row), device=self.start.device) - first[row]
+        return row, self.item[self.start[user][row] + within]
+
+    def mask(self, user: Tensor, items: int) -> Tensor:
+        """(B, items) True where the user has the item."""
         mask = torch.zeros(len(user), items, dtype=torch.bool, device=self.start.device)
-        mask[row, self.item[self.start[user][row] + within]] = True
+        mask[self.entries(user)] = True
         return mask

@@ -8,7 +8,7 @@ import struct
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from recommender.data.dataset import DataError
 
@@ -63,9 +63,11 @@ def picture_extension(raw: bytes) -> str:
             with Image.open(io.BytesIO(raw), formats=_OPENED) as picture:  # verify() leaves it unusable
                 picture.load()
                 return _EXTENSION[str(picture.format)]
+    except UnidentifiedImageError:
+        raise PictureError("no JPEG, PNG, WebP or GIF") from None
     except Image.DecompressionBombError as error:
         raise PictureError(str(error)) from error
     # What Pillow's decoders raise on damaged files: they promise no single type.
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise PictureError(f"no JPEG, PNG, WebP or GIF, or a damaged one ({error})") from error
+        raise PictureError(f"a damaged picture ({error})") from error
     raise PictureError(f"{width} x {height} pixels, more than {_MOST_PIXELS:,}")

@@ -61,9 +61,10 @@ class LineFile:
         """Count a line that is not in the format of the file.
 
         DataError if it has no line end either: then a download broke off inside the last line, and nobody knows how
-        many lines are missing.
+        many lines are missing. That lines before it are beyond the tolerance is said first.
         """
         if not line.endswith(b"\n"):
+            self.close()  # where most lines are wrong, the file is of another kind and not cut
             raise DataError(
                 f"{self.place(number)}: the file ends inside a line ({what}), so it is cut short; download it again"
             )

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _TUPLES = "tuples"
 """Key of the names of the columns that hold tuples."""
 _COLUMNS = ("user", "item", "rating", "time")
+# What readers raise on damaged files: they promise no single type.
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, pa.ArrowException)
 _SETTLED = 2.0
 """Seconds after which a file that changes again shows it by its times, however coarse the clock of the disk."""
 
@@ -41,7 +43,7 @@ def stored(key: Sequence[str], files: Sequence[Path], read: Callable[[], Dataset
     folder = cached_folder("data", name, lambda unfinished: _write(read(), unfinished))
     try:
         return _open(folder)
-    except (OSError, ValueError, KeyError, pa.ArrowInvalid):
+    except _DAMAGE:
         # A disk that ran full or a power cut can leave a file short of what was written.
         shutil.rmtree(folder)
         return _open(cached_folder("data", name, lambda unfinished: _write(read(), unfinished)))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LAST_TIME = 2.0**53
 """Whole seconds up to which a number with a decimal point is exact."""
+_SHOWN = 400
+"""Characters of the names of columns in a message: a header can be of any length."""
 
 
 class Source(Protocol):
@@ -120,6 +122,10 @@ class Table:
     def times(self, name: str, per_second: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(n,) seconds since 1970 from whole numbers of 1 / `per_second` seconds or timestamps, and where there is none."""
         column = self.columns[name]
+        if pa.types.is_duration(column.type):
+            raise DataError(
+                f"{self.path}: column {name} of type {column.type} holds no times but how long it took"
+            )
         if pa.types.is_date(column.type):
             column = pc.cast(column, pa.timestamp("us"))
         if pa.types.is_timestamp(column.type):
@@ -152,7 +158,10 @@ def require(source: Source, *names: str) -> None:
     """DataError that names the first of these columns that is missing, and what there is."""
     for name in names:
         if name not in source.names:
-            raise DataError(f"{source.path}:1: no column {name!r}; the columns are {', '.join(source.names)}")
+            there = ", ".join(source.names)[:_SHOWN]
+            raise DataError(
+                f"{source.path}:1: no column {name!r}; the columns are {there if there.isprintable() else repr(there)}"
+            )
 
 
 def read_records(source: Source, name: str, skips: Skips) -> tuple[Table, list[str]]:

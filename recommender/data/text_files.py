@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import sys
+from collections import deque
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +18,7 @@ from pyarrow import csv as arrow_csv
 
 from recommender.data.dataset import DataError
 from recommender.data.tables import Table
+from recommender.data.utf8 import SUBSTITUTE, Utf8Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +57,11 @@ class TextFile:
         self._headed = names is None
         self._whole: bytes | None = None
         if encoding != "utf-8" or len(separator) > 1:
-            self._whole = read_bytes(path).decode(encoding).replace(separator, _UNIT).encode()
+            raw = read_bytes(path)
+            # Whoever wrote a byte order mark wrote UTF-8, whatever the format says.
+            if encoding != "utf-8" and not raw.startswith(codecs.BOM_UTF8):
+                raw = raw.decode(encoding).encode()
+            self._whole = raw.replace(separator.encode(), _UNIT.encode())
             self._separator = _UNIT
         self._shown_separator = separator
         with self._bytes() as stream:
@@ -76,8 +85,7 @@ class TextFile:
             newlines_in_values=self._quoted,
             invalid_row_handler=left_out,
         )
-        # Bytes first: one line that is not UTF-8 must not make a whole file unreadable.
-        kinds = arrow_csv.ConvertOptions(column_types=dict.fromkeys(self.names, pa.binary()))
+        kinds = arrow_csv.ConvertOptions(column_types=dict.fromkeys(self.names, pa.string()))
         blocks = arrow_csv.ReadOptions(
             block_size=_BLOCK, column_names=None if self._headed else list(self.names)
         )
@@ -85,24 +93,29 @@ class TextFile:
         checked = not self._quoted
         try:
             # Opened by us: Arrow would unpack a file by the end of its name.
-            with self._bytes() as stream, arrow_csv.open_csv(stream, blocks, quotes, kinds) as batches:
+            # One line that is not UTF-8 must not make a whole file unreadable.
+            with (
+                Utf8Stream(self._bytes()) as stream,
+                arrow_csv.open_csv(stream, blocks, quotes, kinds) as batches,
+            ):
                 for batch in batches:
                     columns = pa.Table.from_batches([batch])
                     # A quotation mark left open swallows the lines after it without any error of the fast parser.
                     if not checked and (invalid or _holds_line_end(columns)):
                         self._refuse_open_quotes()
                         checked = True
-                    yield self._as_text(
-                        Table(self, columns, np.arange(row, row + len(columns), dtype=np.int64)), skips
-                    )
+                    table = Table(self, columns, np.arange(row, row + len(columns), dtype=np.int64))
                     row += len(columns)
+                    yield _without_lost_characters(table, skips) if stream.substituted else table
         except pa.ArrowInvalid as error:
+            self._refuse_long_line()
             if self._quoted:
                 self._refuse_open_quotes()
             raise DataError(f"{self.path}: cannot be read: {error}") from error
+        if invalid and not checked:
+            self._refuse_open_quotes()
+        self._refuse_cut(invalid)
         if invalid:
-            if not checked:
-                self._refuse_open_quotes()
             skips.malformed(self._wrong_lines(), invalid)
 
     def places(self, rows: Sequence[int]) -> list[str]:
@@ -110,8 +123,7 @@ class TextFile:
         wanted = iter(rows)
         found: list[str] = []
         row = next(wanted, None)
-        well_formed = (line for line, cells in self._data_lines() if len(cells) == len(self.names))
-        for number, line in enumerate(well_formed):
+        for number, line in enumerate(self._well_formed()):
             while number == row:
                 found.append(f"{self.path}:{line}")
                 row = next(wanted, None)
@@ -134,15 +146,36 @@ class TextFile:
             raise DataError(f"{self.path}:1: column {twice!r} is named twice")
         return tuple(names)
 
-    def _as_text(self, table: Table, skips: Skips) -> Table:
-        try:
-            return table.with_columns(table.columns.cast(_text_schema(table.columns)))
-        except pa.ArrowInvalid:
-            wrong = np.zeros(len(table), dtype=bool)
-            for column in table.columns.columns:
-                wrong |= ~np.array([_is_utf8(cell) for cell in column.to_pylist()], dtype=bool)
-            kept = table.drop(wrong, lambda row: "the line is not UTF-8; save the file as UTF-8", skips)
-            return kept.with_columns(kept.columns.cast(_text_schema(kept.columns)))
+    def _well_formed(self) -> Iterator[int]:
+        """The line on which each row begins."""
+        for line, cells in self._data_lines():
+            if not cells:
+                raise DataError(f"{self.path}:{line}: {_OPEN_QUOTE}")
+            if len(cells) == len(self.names):
+                yield line
+
+    def _refuse_long_line(self) -> None:
+        with self._bytes() as file:
+            for number, line in enumerate(iter(partial(file.readline, _BLOCK), b""), start=1):
+                if len(line) == _BLOCK:
+                    raise DataError(
+                        f"{self.path}:{number}: the line is longer than {_BLOCK:,} bytes; mend or remove it"
+                    )
+
+    def _refuse_cut(self, invalid: int) -> None:
+        """DataError if the last line has no end and is no row, or is filled up with zeros as after a power cut.
+
+        Nobody knows how many lines are missing behind it. `invalid` is how many lines are no rows.
+        """
+        with self._bytes() as file:
+            file.seek(-1, io.SEEK_END)
+            last = file.read()
+        if last in b"\r\n" or not (invalid or last == b"\0"):
+            return
+        line, cells = deque(self._lines(), maxlen=1).pop()
+        if last == b"\0" or len(cells) != len(self.names):
+            cut = f"{self.path}:{line}: the file ends inside a line, so it is cut short; get the whole file"
+            raise DataError("\n".join([*islice(self._wrong_lines(), 1), cut]))
 
     def _refuse_open_quotes(self) -> None:
         for line, cells in self._lines():
@@ -191,6 +224,7 @@ class TextFile:
     def _bytes(self) -> io.BufferedIOBase:
         if self._whole is not None:
             return io.BytesIO(self._whole)
+        refuse_endless(self.path)
         try:
             return self.path.open("rb")
         except OSError as error:
@@ -200,12 +234,20 @@ class TextFile:
         return io.TextIOWrapper(self._bytes(), encoding="utf-8-sig", errors="replace", newline="")  # type: ignore[type-var]
 
 
-def read_bytes(path: Path) -> bytes:
-    """The whole file; DataError if it is missing or cannot be read."""
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """The whole file or its first `most` bytes; DataError if it is missing or cannot be read."""
+    refuse_endless(path)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def refuse_endless(path: Path) -> None:
+    """DataError for a pipe or a device: reading one may never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path}: is a pipe or a device; give a file")
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
@@ -218,17 +260,13 @@ def unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{path}: cannot be read ({error.strerror})")
 
 
-def _text_schema(columns: pa.Table) -> pa.Schema:
-    return pa.schema([(name, pa.string()) for name in columns.column_names])
+def _without_lost_characters(table: Table, skips: Skips) -> Table:
+    """The table without the rows in which a byte is no part of UTF-8."""
+    lost = np.zeros(len(table), dtype=bool)
+    for column in table.columns.columns:
+        lost |= pc.match_substring(column, SUBSTITUTE).to_numpy()
+    return table.drop(lost, lambda row: "the line is not UTF-8; save the file as UTF-8", skips)
 
 
 def _holds_line_end(columns: pa.Table) -> bool:
     return any(pc.any(pc.match_substring(column, "\n")).as_py() for column in columns.columns)
-
-
-def _is_utf8(cell: bytes) -> bool:
-    try:
-        cell.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

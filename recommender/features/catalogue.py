@@ -71,7 +71,8 @@ def catalogue_visual(
         return None
     if Path(source).suffix in {".npz", ".npy"}:
         return CatalogueFeatures(source, read_features(Path(source), items["item_id"].tolist(), "visual"))
-    pictures = items["image"].tolist() if "image" in items else []
+    column = items["image"].tolist() if "image" in items else []
+    pictures = [picture if isinstance(picture, str) else None for picture in column]
     if not any(pictures):
         raise DataError(
             f"features.visual is {source}, but no item has a picture; give a folder of them as data.images"

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.models.base import Batch, Inputs, ModelError, Recommender, configure, scores
 from recommender.models.bprmf import BPRMF
+from recommender.models.comirec import ComiRec
+from recommender.models.ease import EASE, EASERecent
+from recommender.models.itemknn import ItemKNN
+from recommender.models.lightgcn import LightGCN
+from recommender.models.mcln import MCLN
+from recommender.models.mmgcl import MMGCL
+from recommender.models.mmgcn import MMGCN
 from recommender.models.popularity import Popularity
-from recommender.models.uim import UiM
+from recommender.models.sasrec import SASRec
+from recommender.models.svdpp import SVDpp
+from recommender.models.uim import FaithfulUiM, UiM
+from recommender.models.umi import UMI
+from recommender.models.vbpr import VBPR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +36,24 @@ __all__ = [
     "scores",
 ]
 
-REGISTRY: dict[str, type[Recommender]] = {"popularity": Popularity, "bprmf": BPRMF, "uim": UiM}
+REGISTRY: dict[str, type[Recommender]] = {
+    "popularity": Popularity,
+    "itemknn": ItemKNN,
+    "ease": EASE,
+    "ease-recent": EASERecent,
+    "bprmf": BPRMF,
+    "svdpp": SVDpp,
+    "vbpr": VBPR,
+    "lightgcn": LightGCN,
+    "mmgcn": MMGCN,
+    "mmgcl": MMGCL,
+    "mcln": MCLN,
+    "sasrec": SASRec,
+    "comirec": ComiRec,
+    "umi": UMI,
+    "uim": UiM,
+    "uim-faithful": FaithfulUiM,
+}
 
 
 def model_class(name: str) -> type[Recommender]:

@@ -69,8 +69,8 @@ class Recommender(nn.Module, ABC):
     """
 
     Config: ClassVar[type[Any]]
-    history_length: int = 0
-    """Newest items of the history the model reads at serving; 0 = none, the user is a learnt id."""
+    history_length: int | None = 0
+    """Newest items of the history the model reads at serving; 0 = none, the user is a learnt id; None = all."""
     learns_sequences: ClassVar[bool] = False
     """True for a model whose loss takes `Batch.following`: an example is then a stretch of a history, not one target."""
     reads_text: ClassVar[bool] = False
@@ -92,7 +92,11 @@ class Recommender(nn.Module, ABC):
 
     @property
     def training_length(self) -> int:
-        """Items before its target that an example of training brings along."""
+        """Items before its target that an example of training brings along; ModelError where serving does not say it."""
+        if self.history_length is None:
+            raise ModelError(
+                f"{type(self).__name__} serves on whole histories, so its training_length must say what it trains on"
+            )
         return self.history_length
 
     def catalogue(self) -> Tensor:
@@ -128,21 +132,24 @@ def scores(users: Tensor, items: Tensor) -> Tensor:
 def configure(config: type[Any], params: Mapping[str, Any], model: str) -> Any:
     """Build a model's config from a scenario's `params`; ModelError names an unknown, missing or ill-typed one.
 
-    A parameter has the type of its default; one without a default, or with None, is the model's own to check.
+    A parameter has the type of its default, or one of its field's `metadata["types"]`; one without a default, or with
+    None, is the model's own to check.
     """
-    known = {field.name: _default(field) for field in fields(config)}
+    known = {field.name: field for field in fields(config)}
     for name, value in params.items():
         if name not in known:
             options = ", ".join(sorted(known)) or "none"
             raise ModelError(f"recommender.params: {model} has no parameter {name!r}; it has: {options}")
-        if known[name] is MISSING or known[name] is None:
+        default = _default(known[name])
+        if default is MISSING or default is None:
             continue
-        expected = type(known[name])
-        accepted = (int, float) if expected is float else (expected,)
-        if not isinstance(value, accepted) or (isinstance(value, bool) and expected is not bool):
-            raise ModelError(f"recommender.params.{name}: {value!r} is not of type {expected.__name__}")
-    for name, default in known.items():
-        if default is MISSING and name not in params:
+        expected = known[name].metadata.get("types", (type(default),))
+        accepted = (*expected, int) if float in expected else expected
+        if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in expected):
+            types = " or ".join(each.__name__ for each in expected)
+            raise ModelError(f"recommender.params.{name}: {value!r} is not of type {types}")
+    for name, field in known.items():
+        if _default(field) is MISSING and name not in params:
             raise ModelError(f"recommender.params: {model} needs the parameter {name!r}")
     return config(**params)
 

@@ -173,6 +173,21 @@ def test_the_model_reads_the_history_given_and_not_what_is_masked():
     assert batch.target is None
 
 
+def test_whole_histories_are_read_in_batches_of_like_length_and_ranked_as_asked(monkeypatch):
+    monkeypatch.setattr("recommender.evaluation._BATCH", 2)
+    sizes = [3, 0, 1, 4, 0]
+    rows = [(user, item, 5, item) for user, size in enumerate(sizes) for item in range(size)]
+    model = Lookup([[user == item for item in range(5)] for user in range(5)])
+    model.history_length = None
+    nothing = Histories.of(interactions([]), 5)
+    users = np.array([3, 1, 0, 2, 4])
+    slates = propose(model, users, Histories.of(interactions(rows), 5), no_profile(5), nothing, 1)
+    assert [(slate.user, slate.items) for slate in slates] == [(user, (user,)) for user in users]
+    assert [batch.history.shape[1] for batch in model.seen] == [0, 3, 4]
+    for batch in model.seen:
+        assert [sizes[user] for user in batch.user] == (batch.history >= 0).sum(1).tolist()
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_ranking_happens_in_evaluation_mode_and_leaves_the_mode_as_it_was(training):
     model = Lookup([[1, 2]]).train(training)

@@ -15,7 +15,20 @@ from recommender.features.text import text_features
 from recommender.models import Inputs, build
 from recommender.training import TrainingConfig, train
 
-MODELS = {"popularity": {}, "bprmf": {"dim": 8}, "uim": {"dim": 8, "profile_dim": 2, "history": 8}}
+MODELS = {
+    "popularity": {},
+    "itemknn": {},
+    "ease": {},
+    "bprmf": {"dim": 8},
+    "svdpp": {"dim": 8},
+    "vbpr": {"dim": 8, "visual_dim": 2},
+    "sasrec": {"dim": 8, "history": 8, "negatives": 50, "popularity": 1.0},
+    "comirec": {"dim": 8, "history": 8, "negatives": "in_batch"},
+    "uim": {"dim": 8, "profile_dim": 2, "history": 8},
+    "lightgcn": {"dim": 8},
+    "mmgcn": {"dim": 8},
+    "mmgcl": {"dim": 8},
+}
 
 
 @pytest.fixture(scope="module", params=get_args(SplitKind))
@@ -117,6 +130,8 @@ def test_what_is_compared_is_all_that_is_fitted(split):
     names = fitted(split).keys()
     assert {"labels fitted", "text", "train items", "popularity items"} <= names
     assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule"} <= names
+    assert {"sasrec.softmax.sampler.log_q", "comirec.softmax.log_share"} <= names
+    assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule", "lightgcn.graph.item_of_user"} <= names
 
 
 def popularity_of_everything(split):
@@ -181,13 +196,26 @@ def test_a_planted_leak_is_found_and_nothing_else(split, planted):
 def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
     other = with_parts(split, train=corrupted(split.train, len(split.dataset.items), 3))
     before, after = fitted(split), fitted(other)
-    # Histories keep their lengths; text, the sizes of the profile and the first routing logits know no interactions.
+    # Histories keep their lengths; text and which items have it, the sizes of the profile and the first routing logits
+    # know no interactions; items of an item-to-item model are the identity.
     assert before.keys() - differing(before, after) <= {
         "train starts",
         "text",
         "label counts",
-        "uim.text_features",
+        "uim.tower.text.features",
+        "uim.tower.present",
+        "uim.tower.weight",
         "uim.first_logits",
         "bprmf.sampler.start",
         "bprmf.sampler.free",
+        "svdpp.sampler.start",
+        "svdpp.sampler.free",
+        "svdpp.train_start",
+        "itemknn items",
+        "ease items",
+        "vbpr.sampler.start",
+        "vbpr.sampler.free",
+        "comirec.softmax.start",
+        "mmgcn.networks.0.features",
+        "mmgcl.modalities.0.features",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def _fetched(
 
 def _given(source: Source, path: Path, folder: Path, say: Say) -> _Arrived:
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     remote = next((remote for remote in source.files if remote.name == path.name), None)
     if remote is None and len(source.files) == 1:  # one archive may have any name
         remote = source.files[0]
@@ -184,11 +185,11 @@ def _expected(name: str, remote: RemoteFile | None, folder: Path) -> Expected | 
     record = _record(folder, name)
     if not record.exists():
         return None
-    words = record.read_text().split()
-    if not words:
-        raise DataError(f"{record}: empty; delete it")
+    digest = re.match("[0-9a-f]{64}", record.read_text(encoding="utf-8", errors="replace"))
+    if digest is None:
+        raise DataError(f"{record}: does not begin with a SHA-256; delete it")
     return Expected(
-        words[0],
+        digest[0],
         f"that of the earlier download in {record}; delete this record if the publisher has a new version",
     )
 

@@ -1,4 +1,4 @@
-"""Sampling of items a user has not taken."""
+"""Sampling of negatives: items a user has not taken, or any items by their popularity."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+from recommender.models.base import ModelError
 
 if TYPE_CHECKING:
     from recommender.data.histories import Histories
@@ -42,3 +44,29 @@ class UniformNegatives(nn.Module):
         rank = torch.randint(2**62, (len(user), count), device=user.device) % available
         before = torch.searchsorted(self.free_before, user[:, None] * self.items + rank, right=True)
         return torch.where(free > 0, rank + before - self.start[user][:, None], rank)
+
+
+class PopularityNegatives(nn.Module):
+    """Items with probability q_i proportional to (1 + train count of i) ** exponent: 0 is uniform, 1 by popularity.
+
+    One is added so that every item can be drawn: an estimate weighed by 1 / q would else miss some for good.
+    """
+
+    def __init__(self, train: Histories, items: int, exponent: float = 0.0) -> None:
+        super().__init__()
+        if not 0 <= exponent < float("inf"):
+            raise ModelError(f"recommender.params.popularity: {exponent!r} is not a number of at least 0")
+        weight = (torch.bincount(train.item, minlength=items) + 1.0).double() ** exponent
+        share = weight / weight.sum()
+        # Kept out of the state dict: they are train data, not parameters.
+        self.register_buffer("cumulative", share.cumsum(0), persistent=False)
+        self.register_buffer("log_q", share.log().float(), persistent=False)
+        self.cumulative: Tensor
+        self.log_q: Tensor
+        """(I,) log probabilities."""
+
+    def draw(self, shape: tuple[int, ...]) -> Tensor:
+        """Item numbers of any shape, drawn with replacement."""
+        uniform = torch.rand(shape, dtype=torch.float64, device=self.cumulative.device)
+        # Rounding may leave the last sum a little below one.
+        return torch.searchsorted(self.cumulative, uniform, right=True).clamp(max=len(self.cumulative) - 1)

@@ -38,3 +38,24 @@ def _capsules(items: Tensor, transform: Tensor, weight: Tensor, logits: Tensor) 
     coupling = torch.softmax(logits, dim=-1) * weight[..., None]
     pooled = torch.bmm(coupling.transpose(1, 2), items)
     return squash(torch.bmm(pooled.transpose(0, 1), transform.transpose(1, 2)).transpose(0, 1))
+
+
+def route_votes(votes: Tensor, real: Tensor) -> Tensor:
+    """(B, K, d) capsules of ComiRec-DR: as `route`, but from finished votes, with logits that start at zero and add up.
+
+    `votes` (B, L, K, d) are W_tk e_t, which differ by place t, so no sum can be taken before them; `real` (B, L) is False
+    at padding. Starting from zero tells capsules apart only if their votes differ.
+    """
+    present = real[:, :, None].to(votes.dtype)
+    by_capsule = votes.transpose(1, 2)
+    logits = votes.new_zeros(votes.shape[:3])
+    with torch.no_grad():
+        for _ in range(ROUNDS - 1):
+            capsules = _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
+            logits = logits + torch.einsum("blkd,bkd->blk", votes, capsules)
+    return _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
+
+
+def _pool(votes: Tensor, coupling: Tensor) -> Tensor:
+    """(B, K, d) from votes (B, K, L, d) and coupling (B, L, K)."""
+    return squash((coupling.transpose(1, 2)[:, :, None] @ votes)[:, :, 0])

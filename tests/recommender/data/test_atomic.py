@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -269,9 +271,10 @@ def test_the_folder_must_hold_one_data_set(tmp_path):
             "items",
             "title",
             "two\nlines",
-            r"shop\.item: title:token_seq 'two\\nlines' holds a tab or line end",
+            r"shop\.item: title:token_seq 'two\\nlines' holds a tab, a line end",
         ),
         ("items", "description", "a\tb", r"shop\.item: description:token_seq 'a\\tb' holds a tab"),
+        ("items", "title", "\ud83d", r"shop\.item: .* holds a tab, a line end or half a character"),
         ("items", "title", "", r"shop\.item: a cell of title:token_seq would be empty"),
         ("items", "genres", ("Drama|War",), "a genre is empty or holds"),
         ("users", "user_id", "", r"shop\.inter: a cell of user_id:token would be empty"),
@@ -283,6 +286,21 @@ def test_what_the_format_cannot_hold_is_refused_and_nothing_is_left(tmp_path, ta
     with pytest.raises(DataError, match=message):
         write_atomic(data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["../shop", "/shop", "..", "", "a\0b", "\ud83d", "n" * 300, "映" * 99])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name):
+    data = replace(read_atomic(write(tmp_path)), name=name)
+    with pytest.raises(DataError, match="cannot be the name of files"):
+        write_atomic(data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path):
+    data = read_atomic(write(tmp_path))
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(DataError, match=r"out/shop: cannot be written \(File exists\)"):
+        write_atomic(data, tmp_path / "out")
 
 
 def test_nothing_is_written_over(tmp_path):

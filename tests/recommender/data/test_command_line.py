@@ -10,6 +10,7 @@ from file_server import FileServer, Page
 from PIL import Image
 
 import recommender.data.__main__ as command_line
+from recommender.data import write_atomic
 from recommender.data.download import KNOWN, RemoteFile, Source, find
 from recommender.data.embedded import generate
 
@@ -182,3 +183,21 @@ def test_no_address_at_all_is_an_error(shop, tmp_path, run, column):
 def test_a_limit_that_is_none_is_refused(tmp_path, run, limit):
     with pytest.raises(SystemExit, match="2"):
         run("images", "embedded", "--to", tmp_path, f"--limit={limit}")
+
+
+def test_statistics_stand_beside_the_paper_s(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = write_atomic(generate(0).dataset, tmp_path)
+    assert command_line.main(["statistics", "atomic", "--path", str(folder), "--core", "3"]) == 0
+    printed = capsys.readouterr().out
+    for step in ("read", "rating >= 3", "3-core", "train", "validation", "test"):
+        assert f"\n{step} " in printed
+    assert "embedded (synthetic)" in printed
+    split = ["--split", "leave-one-out"]
+    assert command_line.main(["statistics", "atomic", "--path", str(folder), "--core", "3", *split]) == 0
+    assert re.search(r"\ntest +600 +\d+ +600 ", capsys.readouterr().out)
+
+
+def test_statistics_of_nothing_are_an_error(tmp_path, capsys):
+    assert command_line.main(["statistics", "atomic", "--path", str(tmp_path)]) == 1
+    assert "should hold one .inter file" in capsys.readouterr().err

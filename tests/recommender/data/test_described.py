@@ -123,6 +123,9 @@ def test_milliseconds_become_seconds(tmp_path):
         ),
         ("name: My shop", "name: [", r"shop\.yaml:3: expected ',' or '\]'"),
         ("name: My shop", "- x", r"shop\.yaml:2: "),
+        ("name: My shop", "name: " + "[" * 5_000, r"shop\.yaml: opens more than 100 brackets"),
+        (YAML, "- " * 5_000, r"shop\.yaml: is nested too deeply"),
+        (YAML, "1,2,3\n" * 9_999, r"shop\.yaml: has more than 16,384 bytes; .* the short YAML file"),
         ("name: My shop\n", "", r"shop\.yaml:1: name is missing"),
         ("name: My shop", "name: a\nname: b", r"shop\.yaml:\d+: .*duplicate key"),
         ("bought.csv", "gone.csv", r"gone\.csv: no such file"),
@@ -205,6 +208,7 @@ def test_real_ratings_described_are_the_ones_their_own_reader_reads(ml1m_folder,
         (pa.array([1, None], pa.timestamp("ns")), r"row 2: at '' is not a time"),
         (pa.array([[1], [2]]), r"column at of type list<.*> cannot be read as text"),
         (pa.array([b"\xff", b"1"]), r"column at of type binary cannot be read as text"),
+        (pa.array([1, 2], pa.duration("s")), r"column at of type duration\[s\] holds no times"),
     ],
 )
 def test_a_column_of_parquet_that_holds_no_times_is_named(tmp_path, at, message):
@@ -236,9 +240,11 @@ def test_the_example_of_the_docs_reads_what_it_describes(tmp_path):
     (tmp_path / "shop.yaml").write_text(example)
     (tmp_path / "purchases.csv").write_text("customer,sku,stars,bought_at\nc1,s1,4,960000000999\nc2,s1,,1\n")
     (tmp_path / "people.csv").write_text("customer,sex,years,job\nc1,f,34,nurse\nc2,,,\n")
-    goods = pa.table({"sku": ["s1"], "label": ["Lamp"], "tags": ["Light|Home"], "blurb": ["Bright."]})
+    words = {"sku": ["s1"], "label": ["Lamp"], "tags": ["Light|Home"], "blurb": ["Bright."]}
+    goods = pa.table({**words, "photo": ["lamp.jpg"]})
     pq.write_table(goods, tmp_path / "goods.parquet")
     data = load("table", tmp_path / "shop.yaml")
     assert data.users["gender"].tolist() == ["F", None]
-    assert data.items.iloc[0].tolist() == ["s1", "Lamp", ("Light", "Home"), "Bright."]
+    photo = str((tmp_path / "lamp.jpg").resolve())
+    assert data.items.iloc[0].tolist() == ["s1", "Lamp", ("Light", "Home"), "Bright.", photo]
     assert rows(data) == [[0, 1], [0, 0], [960000000, 0]]

@@ -33,6 +33,15 @@ def test_latest_is_the_padded_end_of_each_list(data, length):
     assert got.tolist() == expected
 
 
+@given(datasets(), st.lists(st.integers(0, USERS - 1), max_size=4))
+def test_latest_without_a_length_is_as_long_as_the_longest(data, users):
+    histories, lists = made(data)
+    longest = max((len(lists[user]) for user in users), default=0)
+    got = histories.latest(torch.tensor(users, dtype=torch.int64), None)
+    assert got.shape == (len(users), longest)
+    assert got.tolist() == [padded(lists[user], longest) for user in users]
+
+
 @given(datasets(), st.integers(1, 10))
 def test_before_is_the_padded_end_of_what_came_before_each_place(data, length):
     histories, lists = made(data)

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 import time
 
 import numpy as np
@@ -107,10 +108,30 @@ def test_an_error_leaves_nothing_in_the_cache(cache, folder):
     assert [path for path in (cache / "data").iterdir() if path.suffix != ".lock"] == []
 
 
-def test_a_damaged_cache_is_made_anew(cache, folder):
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("time.npy", lambda content: content[:-3]),
+        ("time.npy", lambda content: b""),
+        ("dataset.json", lambda content: b"[]"),
+        ("dataset.json", lambda content: b"null"),
+        ("items.parquet", lambda content: content[:-3]),
+    ],
+)
+def test_a_damaged_cache_is_made_anew(cache, folder, name, damage):
     before = load("ml-20m", folder, tolerance=0.5)
     [kept] = [path for path in (cache / "data").iterdir() if path.is_dir()]
-    (kept / "time.npy").write_bytes((kept / "time.npy").read_bytes()[:-3])
+    damaged = damage((kept / name).read_bytes())
+    (kept / name).unlink()  # `before` is mapped from it
+    (kept / name).write_bytes(damaged)
+    same(load("ml-20m", folder, tolerance=0.5), before)
+
+
+def test_a_file_in_place_of_what_is_kept_is_replaced(cache, folder):
+    before = load("ml-20m", folder, tolerance=0.5)
+    [kept] = [path for path in (cache / "data").iterdir() if path.is_dir()]
+    shutil.rmtree(kept)
+    kept.write_text("")
     same(load("ml-20m", folder, tolerance=0.5), before)
 
 

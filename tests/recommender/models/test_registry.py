@@ -20,6 +20,7 @@ class TableConfig:
     flag: bool = False
     limit: int | None = None
     tags: list[str] = field(default_factory=list)
+    either: int | str = field(default="all", metadata={"types": (str, int)})
 
 
 class Table(Lookup):
@@ -50,7 +51,7 @@ def test_names_lead_to_classes():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("uimm", "unknown model 'uimm'; known are popularity, bprmf, uim"),
+        ("uimm", "unknown model 'uimm'; known are popularity, .*, uim, uim-faithful"),
         ("no_such_module:Model", "'no_such_module:Model' cannot be imported"),
         ("recommender.models:Missing", "'recommender.models:Missing' cannot be imported"),
         (":Model", "':Model' cannot be imported"),
@@ -74,19 +75,26 @@ def test_options_reach_the_config():
     [
         (
             {"rows": 1, "rat": 1.0},
-            "has no parameter 'rat'; it has: flag, limit, name, rate, rows, shape, tags",
+            "has no parameter 'rat'; it has: either, flag, limit, name, rate, rows, shape, tags",
         ),
         ({}, "needs the parameter 'rows'"),
         ({"rows": 1, "rate": "fast"}, r"recommender\.params\.rate: 'fast' is not of type float"),
         ({"rows": 1, "rate": True}, r"recommender\.params\.rate: True is not of type float"),
         ({"rows": 1, "flag": 1}, r"recommender\.params\.flag: 1 is not of type bool"),
         ({"rows": 1, "name": 1}, r"recommender\.params\.name: 1 is not of type str"),
+        ({"rows": 1, "either": 0.5}, r"recommender\.params\.either: 0\.5 is not of type str or int"),
+        ({"rows": 1, "either": True}, r"recommender\.params\.either: True is not of type str or int"),
         ({"rows": 1, "tags": "a"}, r"recommender\.params\.tags: 'a' is not of type list"),
     ],
 )
 def test_a_wrong_option_is_named(params, message):
     with pytest.raises(ModelError, match=message):
         make(**params)
+
+
+def test_an_option_of_two_types_takes_both():
+    assert make(rows=1, either="some").config.either == "some"
+    assert make(rows=1, either=3).config.either == 3
 
 
 @pytest.mark.parametrize("params", [{"dim": 8.0}, {"dim": True}, {"dim": None}])

@@ -57,13 +57,13 @@ def test_without_the_profile_it_is_not_read(batch):
     model = make(profile=False)
     other = replace(batch, profile=(batch.profile + 1) % torch.tensor([4, 3]))
     assert torch.equal(model.users(batch), model.users(other))
-    assert not [name for name, _ in model.named_parameters() if name.startswith(("fields", "gate", "weigh"))]
+    assert not [name for name, _ in model.named_parameters() if name.startswith(("fields", "gate", "weigh."))]
 
 
 def test_without_the_profile_every_item_weighs_one(batch):
     from recommender.models.layers.routing import route
 
-    model = make(profile=False, position=False)
+    model = make(profile=False, position=False, recency=False)
     table = model.items()
     real = batch.history != PAD
     capsules = route(table[batch.history.clamp(min=0)], model.capsule, real.float(), model.first_logits)
@@ -73,7 +73,7 @@ def test_without_the_profile_every_item_weighs_one(batch):
 def test_a_gate_of_one_half_halves_every_item(batch):
     from recommender.models.layers.routing import route
 
-    model = make(position=False)
+    model = make(position=False, recency=False)
     with torch.no_grad():
         model.gate_out.weight.zero_()
         model.gate_out.bias.zero_()
@@ -106,7 +106,7 @@ def test_what_stands_at_padding_does_not_matter(batch):
     short = replace(batch, history=history)
     before = model.users(short)
     with torch.no_grad():
-        model.item.weight[0] += 10  # the row that padding is looked up in
+        model.tower.item.weight[0] += 10  # the row that padding is looked up in
     without_it = ~(history == 0).any(1)
     assert without_it.any()
     torch.testing.assert_close(model.users(short)[without_it], before[without_it])
@@ -118,7 +118,7 @@ def test_places_tell_orders_apart_and_without_them_the_start_of_routing_alone_do
     perturb(model.place)
     assert moved(model.users(batch), model.users(backwards)).all()
     # One capsule takes all items whatever the routing: then a history without places is a set.
-    model = make(position=False, interests=1)
+    model = make(position=False, recency=False, interests=1)
     torch.testing.assert_close(model.users(batch), model.users(backwards))
 
 
@@ -126,21 +126,48 @@ def test_routing_starts_from_the_same_logits_in_every_model():
     assert torch.equal(make(seed=1).first_logits, make(seed=2).first_logits)
 
 
-def test_text_is_added_to_the_item_and_an_item_without_text_is_its_id():
-    model = make(visual=False)
-    with_text, without = model.items(), model.item.weight
-    torch.testing.assert_close(with_text[0], without[0])
-    torch.testing.assert_close(with_text, without + toy_inputs().text.vectors @ model.text.weight.T)
-    bare = make(text=False, visual=False)
-    assert torch.equal(bare.items(), bare.item.weight)
+def test_multi_interest_off_is_one_capsule(batch):
+    one, off = make(interests=1), make(multi_interest=False)
+    assert torch.equal(off.users(batch), one.users(batch))
 
 
-def test_a_picture_is_added_to_the_item_and_an_item_without_picture_gets_nothing():
-    model, visual = make(text=False), toy_inputs().visual
-    added = model.items() - model.item.weight
-    torch.testing.assert_close(added, visual.vectors @ model.visual.weight.T)
-    assert not visual.present.all()
-    assert not added[~visual.present].any()
+@pytest.mark.parametrize("graph", [True, False])
+def test_with_nothing_of_its_own_it_is_exactly_mcln(batch, graph):
+    model = make(profile=False, multi_interest=False, graph=graph, attention=True, visual_weight=0.5)
+    torch.manual_seed(0)
+    mcln = build("mcln", {"dim": 8, "graph": graph, "visual_weight": 0.5}, toy_inputs()).eval()
+    assert torch.equal(model.items(), mcln.items())
+    assert torch.equal(model.users(batch), mcln.users(batch))
+    taken = replace(batch, target=torch.arange(48) % 36)
+    losses = []
+    for each in (model, mcln):
+        torch.manual_seed(1)
+        losses.append(each.train().loss(taken))
+    assert torch.equal(*losses)
+    assert len(list(model.parameters())) == len(list(mcln.parameters()))
+    assert model.history_length == mcln.history_length == 0
+
+
+@pytest.mark.parametrize(
+    ("profile", "multi_interest"), [(True, True), (True, False), (False, True), (False, False)]
+)
+def test_every_row_of_table_iii_is_another_model(batch, profile, multi_interest):
+    model = make(profile=profile, multi_interest=multi_interest)
+    other = replace(batch, profile=(batch.profile + 1) % torch.tensor([4, 3]))
+    assert model.users(batch).shape[1] == (3 if multi_interest else 1)
+    assert torch.equal(model.users(batch), model.users(other)) != profile
+    back = replace(batch, history=torch.full_like(batch.history, PAD))
+    assert torch.equal(model.users(batch), model.users(back)) != (profile or multi_interest)
+
+
+def test_the_paper_s_reading_is_a_preset():
+    torch.manual_seed(0)
+    model = build("uim-faithful", SMALL, toy_inputs())
+    assert model.place is None
+    assert model.recent is None
+    assert model.tower.graph is not None
+    assert model.tower.attention
+    assert model.softmax.negatives == "in_batch"
 
 
 def test_the_loss_is_the_softmax_over_the_catalogue_of_the_best_interest(batch):
@@ -154,6 +181,59 @@ def test_the_loss_is_the_softmax_over_the_catalogue_of_the_best_interest(batch):
     torch.testing.assert_close(model.loss(replace(batch, target=target)), total / 48)
 
 
+def test_the_loss_can_be_over_a_drawn_few_and_over_the_batch(batch):
+    taken = replace(batch, target=torch.arange(48) % 36)
+    full, many, few = (
+        make(negatives=negatives, shared=True).loss(taken) for negatives in ("full", 20_000, 5)
+    )
+    torch.testing.assert_close(many, full, rtol=0.02, atol=0)
+    assert not torch.isclose(few, full, rtol=1e-3)
+    assert make(negatives="in_batch").loss(taken).isfinite()
+
+
+def test_a_hard_readout_trains_the_interest_that_likes_the_target_best(batch):
+    model = make(label_aware=True)
+    target = torch.arange(48) % 36
+    users, items = model.users(batch), model.items()
+    total = 0.0
+    for user in range(48):
+        best = (users[user] @ items[target[user]]).argmax()
+        total -= torch.log_softmax(items @ users[user, best], 0)[target[user]]
+    torch.testing.assert_close(model.loss(replace(batch, target=target)), total / 48)
+
+
+def test_a_bias_is_added_to_the_score(batch):
+    model = make(item_bias=True)
+    before = scores(model.users(batch), model.items())
+    perturb(model.bias)
+    added = scores(model.users(batch), model.items()) - before
+    torch.testing.assert_close(added, model.bias[:, 0].expand(48, -1), atol=1e-5, rtol=0)
+
+
+def test_cosine_scores_lie_within_one(batch):
+    model = make(cosine=True)
+    table = scores(model.users(batch), model.items())
+    assert table.abs().max() <= 1 + 1e-5
+    torch.testing.assert_close(model.items().norm(dim=1), torch.ones(36))
+
+
+def test_diversity_adds_the_mean_squared_cosine_between_capsules(batch):
+    taken = replace(batch, target=torch.arange(48) % 36)
+    plain, weighted = make().loss(taken), make(diversity=2.0).loss(taken)
+    model = make()
+    table = model.tables()[1]
+    unit = torch.nn.functional.normalize(model._capsules(*model._history(batch, table)), dim=-1)
+    pairs = [(unit[:, a] * unit[:, b]).sum(-1) ** 2 for a, b in ((0, 1), (0, 2), (1, 2))]
+    torch.testing.assert_close(weighted - plain, 2 * torch.stack(pairs).mean(), rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_is_for_training_alone(batch):
+    model = make(dropout=0.5)
+    assert torch.equal(model.users(batch), model.users(batch))
+    model.train()
+    assert not torch.equal(model.users(batch), model.users(batch))
+
+
 @pytest.mark.parametrize("interests", [1, 4])
 def test_the_score_is_the_best_interest_s(batch, interests):
     model = make(interests=interests)
@@ -163,7 +243,15 @@ def test_the_score_is_the_best_interest_s(batch, interests):
 
 
 @pytest.mark.parametrize(
-    "params", [{"interests": 0}, {"history": 0}, {"dim": 0}, {"profile_dim": -1}, {"temperature": 0.0}]
+    "params",
+    [
+        {"interests": 0},
+        {"history": 0},
+        {"dim": 0},
+        {"profile_dim": -1},
+        {"dropout": 1.0},
+        {"diversity": -1.0},
+    ],
 )
 def test_options_out_of_range_are_refused(params):
     with pytest.raises(ModelError, match=r"recommender\.params: UiM needs"):

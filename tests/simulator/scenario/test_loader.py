@@ -136,7 +136,7 @@ def test_overrides_are_yaml_and_reach_any_depth(file):
         (
             "model: uim",
             "model: uin",
-            "mine.yaml:5: recommender.model should be popularity, bprmf, uim or a plug-in",
+            "mine.yaml:5: recommender.model should be popularity, itemknn, ease, ease-recent, bprmf, svdpp, vbpr, ",
         ),
         ("[1, 10]", "[1, 20]", "mine.yaml:10: cutoffs should not exceed the n = 10 places"),
         ("[1, 10]", "[10, 1]", "mine.yaml:10: cutoffs should increase"),

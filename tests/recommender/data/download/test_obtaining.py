@@ -133,6 +133,10 @@ def test_the_checksum_of_an_unlisted_file_is_kept_and_compared(serve, tmp_path):
     with pytest.raises(DataError, match=r"earlier download in .*tiny\.zip\.sha256; delete this record"):
         get(what, tmp_path)
     assert not folder.exists()
+    for noise in (b"", b"\xa5" * 99, DIGEST[:-1].encode()):
+        record.write_bytes(noise)
+        with pytest.raises(DataError, match=r"tiny\.zip\.sha256: does not begin with a SHA-256; delete it"):
+            get(what, tmp_path)
     record.unlink()
     assert (get(what, tmp_path) / "ratings.dat").read_bytes() == b"new"
 

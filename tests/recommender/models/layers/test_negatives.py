@@ -7,7 +7,8 @@ from scipy.stats import chisquare
 
 from recommender.data.histories import Histories
 from recommender.data.splitting import temporal_split
-from recommender.models.layers.negatives import UniformNegatives
+from recommender.models import ModelError
+from recommender.models.layers.negatives import PopularityNegatives, UniformNegatives
 
 
 def histories(taken):
@@ -64,3 +65,27 @@ def test_the_same_seed_draws_the_same_and_users_differ():
 
 def test_train_is_no_part_of_the_weights():
     assert not UniformNegatives(histories([[1]]), 3).state_dict()
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0, 3.0])
+def test_by_popularity_every_item_of_the_catalogue_as_often_as_log_q_says(exponent):
+    torch.manual_seed(0)
+    sampler = PopularityNegatives(histories([[0, 1, 2], [0, 1], [0], [0, 4]]), 6, exponent)
+    weight = torch.tensor([5.0, 3.0, 2.0, 1.0, 2.0, 1.0], dtype=torch.float64) ** exponent
+    expected = weight / weight.sum()
+    torch.testing.assert_close(sampler.log_q.exp(), expected.float())
+    drawn = sampler.draw((40, 500))
+    assert drawn.shape == (40, 500)
+    assert chisquare(torch.bincount(drawn.flatten(), minlength=6), 20_000 * expected).pvalue > 1e-4
+
+
+def test_a_draw_at_the_very_end_is_still_an_item(monkeypatch):
+    sampler = PopularityNegatives(histories([[0, 1, 2]]), 7, 0.3)
+    monkeypatch.setattr(torch, "rand", lambda *shape, **kwargs: torch.ones(3, dtype=torch.float64))
+    assert sampler.draw((3,)).tolist() == [6, 6, 6]
+
+
+@pytest.mark.parametrize("exponent", [-0.1, float("nan"), float("inf")])
+def test_an_exponent_out_of_range_is_refused(exponent):
+    with pytest.raises(ModelError, match=r"recommender\.params\.popularity"):
+        PopularityNegatives(histories([[0]]), 2, exponent)

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.models.layers.routing import ROUNDS, route, squash
+from recommender.models.layers.routing import ROUNDS, route, route_votes, squash
 
 B, L, K, D = 4, 6, 3, 5
 
@@ -122,3 +122,51 @@ def test_one_capsule_takes_everything():
     items, transform, weight, start = parts(interests=1)
     pooled = torch.einsum("bl,ble->be", weight, items)
     torch.testing.assert_close(route(items, transform, weight, start)[:, 0], squash(pooled @ transform[0].T))
+
+
+def votes_of(seed=0):
+    """Votes with a map for each place, and which places are real."""
+    items, _, weight, _ = parts(seed)
+    transform = torch.randn(L, K, D, D, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.einsum("lkde,ble->blkd", transform, items), weight > 0
+
+
+def votes_written_out(votes, real):
+    """ComiRec's algorithm 1 in loops: softmax over interests, logits that add up."""
+    capsules = []
+    for b in range(B):
+        logits, row = torch.zeros(L, K, dtype=votes.dtype), []
+        for _ in range(ROUNDS):
+            row = []
+            for k in range(K):
+                h = torch.zeros(D, dtype=votes.dtype)
+                for t in range(L):
+                    if real[b, t]:
+                        h = h + torch.exp(logits[t, k]) / torch.exp(logits[t]).sum() * votes[b, t, k]
+                row.append(squash(h))
+            logits = logits + torch.einsum("lkd,kd->lk", votes[b].detach(), torch.stack(row).detach())
+        capsules.append(torch.stack(row))
+    return torch.stack(capsules)
+
+
+def test_adding_up_equals_the_algorithm_written_out():
+    for seed in range(3):
+        votes, real = votes_of(seed)
+        assert not real.all()
+        torch.testing.assert_close(route_votes(votes, real), votes_written_out(votes, real))
+
+
+def test_adding_up_has_the_gradient_of_the_last_round_alone():
+    votes, real = votes_of()
+    probe = torch.linspace(-1, 1, B * K * D, dtype=torch.float64).view(B, K, D)
+    votes.requires_grad_()
+    (ours,) = torch.autograd.grad((route_votes(votes, real) * probe).sum(), [votes])
+    (theirs,) = torch.autograd.grad((votes_written_out(votes, real) * probe).sum(), [votes])
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_adding_up_ignores_padding_and_gives_zero_for_no_history():
+    votes, real = votes_of()
+    noisy = torch.where(real[..., None, None], votes, 100.0)
+    assert torch.equal(route_votes(noisy, real), route_votes(votes, real))
+    assert not route_votes(votes, torch.zeros_like(real)).any()
