@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numba
 import pytest
 import torch
+
+# ranx compiles for half a minute before its first number; it is the same code uncompiled.
+numba.config.DISABLE_JIT = True
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,16 +1,12 @@
 import math
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ranx import Qrels, Run, evaluate
 
 from recommender.metrics import ranking_metrics
-
-# ranx compiles for half a minute before its first number; it is the same code uncompiled.
-numba.config.DISABLE_JIT = True
-from ranx import Qrels, Run, evaluate  # noqa: E402
 
 CUTOFFS = (1, 3, 10, 25)
 
