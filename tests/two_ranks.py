@@ -18,9 +18,16 @@ from recommender.training import TrainingConfig, train
 from recommender.training.distributed import launched_by_torchrun
 
 HELD_OUT = interactions([(user, 12 * (user % 3) + user % 12, 5, 9) for user in range(47)])
-MODELS = ("uim", "bprmf", "two_ranks:InBatch")
+MODELS = ("uim", "uim in batch", "bprmf", "two_ranks:InBatch")
 # 75 does not divide the examples: the last batch of an epoch is shorter, and odd.
 CONFIG = TrainingConfig(max_epochs=3, batch_size=75, learning_rate=0.02, clip_norm=0.5, seed=5)
+
+
+PARAMS = {
+    "uim": {"dim": 8, "history": 6},
+    "uim in batch": {"dim": 8, "history": 6, "negatives": "in_batch"},
+    "bprmf": {"dim": 8},
+}
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,7 @@ def together(name, config=CONFIG, checkpoint=None, progress=lambda *said: None):
     """Weights and log of a training in the present process group."""
     torch.manual_seed(0)
     inputs = toy_inputs()
-    params = {"dim": 8, "history": 6} if name == "uim" else {"dim": 8} if name == "bprmf" else {}
-    model = build(name, params, inputs)
+    model = build(name.split()[0], PARAMS.get(name, {}), inputs)
     if name == "bprmf":
         # Random draws differ between one process and two; here only the user decides.
         model.sampler.draw = lambda user, count: (user[:, None] + torch.arange(count)) % inputs.items

@@ -23,15 +23,22 @@ def route(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Te
     without history gets zero capsules.
 
     Both sums are taken before W_k is applied, sum_t c_tk a_t W_k e_t = W_k sum_t c_tk a_t e_t and
-    (W_k e_t).s_k = e_t.(W_k^T s_k), so that nothing of size B x L x K x d is ever made.
+    (W_k e_t).s_k = e_t.(W_k^T s_k), so that nothing of size B x L x K x d is ever made. In float32 at least, also under
+    autocast: an error in the logits of one round is fed into the next.
     """
-    logits = start.expand(len(items), -1, -1)
-    with torch.no_grad():
-        for _ in range(ROUNDS - 1):
-            capsules = _capsules(items, transform, weight, logits)
-            back = torch.bmm(capsules.transpose(0, 1), transform).transpose(0, 1)
-            logits = torch.bmm(items, back.transpose(1, 2))
-    return _capsules(items, transform, weight, logits)
+    with torch.autocast(items.device.type, enabled=False):
+        items, weight = _precise(items), _precise(weight)
+        logits = start.expand(len(items), -1, -1)
+        with torch.no_grad():
+            for _ in range(ROUNDS - 1):
+                capsules = _capsules(items, transform, weight, logits)
+                back = torch.bmm(capsules.transpose(0, 1), transform).transpose(0, 1)
+                logits = torch.bmm(items, back.transpose(1, 2))
+        return _capsules(items, transform, weight, logits)
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _capsules(items: Tensor, transform: Tensor, weight: Tensor, logits: Tensor) -> Tensor:
@@ -44,16 +51,18 @@ def route_votes(votes: Tensor, real: Tensor) -> Tensor:
     """(B, K, d) capsules of ComiRec-DR: as `route`, but from finished votes, with logits that start at zero and add up.
 
     `votes` (B, L, K, d) are W_tk e_t, which differ by place t, so no sum can be taken before them; `real` (B, L) is False
-    at padding. Starting from zero tells capsules apart only if their votes differ.
+    at padding. Starting from zero tells capsules apart only if their votes differ. In float32 at least, as `route`.
     """
-    present = real[:, :, None].to(votes.dtype)
-    by_capsule = votes.transpose(1, 2)
-    logits = votes.new_zeros(votes.shape[:3])
-    with torch.no_grad():
-        for _ in range(ROUNDS - 1):
-            capsules = _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
-            logits = logits + torch.einsum("blkd,bkd->blk", votes, capsules)
-    return _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
+    with torch.autocast(votes.device.type, enabled=False):
+        votes = _precise(votes)
+        present = real[:, :, None].to(votes.dtype)
+        by_capsule = votes.transpose(1, 2)
+        logits = votes.new_zeros(votes.shape[:3])
+        with torch.no_grad():
+            for _ in range(ROUNDS - 1):
+                capsules = _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
+                logits = logits + torch.einsum("blkd,bkd->blk", votes, capsules)
+        return _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
 
 
 def _pool(votes: Tensor, coupling: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from recommender.data.histories import Histories
 from recommender.models.base import ModelError, scores
+from recommender.models.layers.distributed import gather_across
 from recommender.models.layers.negatives import PopularityNegatives
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class CatalogueSoftmax(nn.Module):
     """Mean over examples of -log softmax of the target's best-interest score, Eq. 12, by one of three ways.
 
     "full": every item, in chunks, so that B x L places over a large catalogue fit. "in_batch": the targets of the
-    batch's other users, q their shares of train; items that the user has in train are masked, so the sum is over the
+    batch's other users, those of all ranks in data parallel training, q their shares of train; items that the user has in train are masked, so the sum is over the
     items they do not have. A number: so many items drawn with q by popularity, for each example its own or one draw
     `shared` by the batch; the user's items are among them, as they are in the whole softmax.
 
@@ -89,10 +90,12 @@ class CatalogueSoftmax(nn.Module):
             return softmax_loss(vectors, table, target, self.temperature)
         positive = _best(vectors, table[target][:, None])[:, 0]
         if self.negatives == "in_batch":
-            negative = scores(vectors, table[target])
-            other = user[:, None] != user
-            log_count = other.sum(1, keepdim=True).clamp(min=1).log() + self.log_share[target]
-            left_out = ~other | (target[:, None] == target) | self._has(user, target)
+            # The table is whole on every rank, so numbers of items and users are all that ranks exchange.
+            offered, by = gather_across(target), gather_across(user)
+            negative = scores(vectors, table[offered])
+            other = user[:, None] != by
+            log_count = other.sum(1, keepdim=True).clamp(min=1).log() + self.log_share[offered]
+            left_out = ~other | (target[:, None] == offered) | self._has(user, offered)
         else:
             drawn = self.sampler.draw((self._count,) if self.shared else (len(target), self._count))
             negative = scores(vectors, table[drawn]) if self.shared else _best(vectors, table[drawn])
@@ -170,7 +173,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
             # d loss / d s = softmax - one hot of the target.
             slope = logits.sub_(log_z).exp_()
             slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1))
-            slope = (slope / (temperature * count)).to(flat.dtype)
+            slope = (slope / (temperature * count)).to(product.dtype)
             if winner is not None:
                 slope = torch.zeros_like(product).scatter_(1, winner[:, None], slope[:, None])
                 slope = slope.view(-1, len(table))

@@ -170,3 +170,16 @@ def test_adding_up_ignores_padding_and_gives_zero_for_no_history():
     noisy = torch.where(real[..., None, None], votes, 100.0)
     assert torch.equal(route_votes(noisy, real), route_votes(votes, real))
     assert not route_votes(votes, torch.zeros_like(real)).any()
+
+
+def test_under_autocast_routing_stays_precise():
+    items, transform, weight, start = (part.float() for part in parts())
+    votes = torch.einsum("kde,ble->blkd", transform, items)
+    expected = route(items, transform, weight, start), route_votes(votes, weight > 0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (items @ items.transpose(1, 2)).dtype == torch.bfloat16
+        found = route(items, transform, weight, start), route_votes(votes, weight > 0)
+        # What a layer under autocast hands over is routed in float32.
+        rounded = route(items.bfloat16(), transform, weight, start)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
+    assert torch.equal(rounded, route(items.bfloat16().float(), transform, weight, start))

@@ -213,3 +213,17 @@ def test_negatives_of_another_kind_are_refused(negatives):
 def test_a_temperature_out_of_range_is_refused(temperature):
     with pytest.raises(ModelError, match=r"recommender\.params\.temperature"):
         CatalogueSoftmax(popular_first(), ITEMS, temperature=temperature)
+
+
+@pytest.mark.parametrize("interests", [1, 3])
+def test_under_autocast_vectors_of_full_precision_are_taken(interests):
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(6, interests, 4, generator=generator, requires_grad=True)
+    table = torch.randn(9, 4, generator=generator, requires_grad=True)
+    target = torch.randint(9, (6,), generator=generator)
+    exact = torch.autograd.grad(softmax_loss(vectors, table, target), (vectors, table))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = softmax_loss(vectors, table, target)
+    assert loss.dtype == torch.float32
+    for ours, theirs in zip(torch.autograd.grad(loss, (vectors, table)), exact, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.05, atol=0.02)
