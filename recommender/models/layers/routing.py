@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -26,7 +28,7 @@ def route(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Te
     (W_k e_t).s_k = e_t.(W_k^T s_k), so that nothing of size B x L x K x d is ever made. In float32 at least, also under
     autocast: an error in the logits of one round is fed into the next.
     """
-    with torch.autocast(items.device.type, enabled=False):
+    with _without_autocast(items.device.type):
         items, weight = _precise(items), _precise(weight)
         logits = start.expand(len(items), -1, -1)
         with torch.no_grad():
@@ -35,6 +37,11 @@ def route(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Te
                 back = torch.bmm(capsules.transpose(0, 1), transform).transpose(0, 1)
                 logits = torch.bmm(items, back.transpose(1, 2))
         return _capsules(items, transform, weight, logits)
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    # The meta device, on which shapes are worked out, has no autocast to switch off.
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def _precise(x: Tensor) -> Tensor:
@@ -53,7 +60,7 @@ def route_votes(votes: Tensor, real: Tensor) -> Tensor:
     `votes` (B, L, K, d) are W_tk e_t, which differ by place t, so no sum can be taken before them; `real` (B, L) is False
     at padding. Starting from zero tells capsules apart only if their votes differ. In float32 at least, as `route`.
     """
-    with torch.autocast(votes.device.type, enabled=False):
+    with _without_autocast(votes.device.type):
         votes = _precise(votes)
         present = real[:, :, None].to(votes.dtype)
         by_capsule = votes.transpose(1, 2)
