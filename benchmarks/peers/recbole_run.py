@@ -55,10 +55,13 @@ class _RecBole:
         self.users, self.items = dataset.user_num - 1, dataset.item_num - 1
         self.item = _numbers(dataset.field2id_token["item_id"])
         self.user = _numbers(dataset.field2id_token["user_id"])
-        self.train, self.valid, self.test = data_preparation(self.config, dataset)
-        self.shipped_batch = self.config["eval_batch_size"]
+        shipped_batch = self.config["eval_batch_size"]
         # A loader of users counts a batch in scores, one of sequences in users.
-        self.even_batch = settings["eval_users"] * (1 if sequences else dataset.item_num)
+        self.config["eval_batch_size"] = settings["eval_users"] * (1 if sequences else dataset.item_num)
+        self.train, self.valid, self.test = data_preparation(self.config, dataset)
+        self.config["eval_batch_size"] = shipped_batch
+        # Made anew: torch's loader keeps the batch that it was made with, whatever `update_config` says.
+        self.shipped = type(self.test)(self.config, self.test.dataset, self.test._sampler)  # noqa: SLF001
         self.seen = _seen(folder / "split") if sequences else None
         init_seed(self.config["seed"], self.config["reproducibility"])
         self.model = get_model(self.config["model"])(self.config, self.train.dataset)
@@ -79,16 +82,15 @@ class _RecBole:
 
     def evaluate(self, *, shipped: bool = False) -> Mapping[str, Any]:
         """Evaluate test as RecBole itself does; `shipped` with its default batch."""
-        self._set_batch(self.test, self.shipped_batch if shipped else self.even_batch)
+        loader = self.shipped if shipped else self.test
         began = time.perf_counter()
-        result = self.trainer.evaluate(self.test, load_best_model=False)
+        result = self.trainer.evaluate(loader, load_best_model=False)
         return {"seconds": time.perf_counter() - began, "reported": {k: float(v) for k, v in result.items()}}
 
     @torch.no_grad()
     def rank(self, phase: str, to: str) -> Mapping[str, Any]:
         """Write the best items of every user of `phase`, without those that are masked."""
         loader = self.valid if phase == "validation" else self.test
-        self._set_batch(loader, self.even_batch)
         self.model.eval()
         users, items, scores = [], [], []
         for batch in loader:
@@ -119,10 +121,6 @@ class _RecBole:
             # LightGCN keeps what it propagated until the next loss.
             self.model.restore_user_e = self.model.restore_item_e = None
         return {}
-
-    def _set_batch(self, loader: Any, size: int) -> None:
-        self.config["eval_batch_size"] = size
-        loader.update_config(self.config)
 
 
 def _numbers(tokens: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
