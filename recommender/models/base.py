@@ -125,8 +125,8 @@ def scores(users: Tensor, items: Tensor) -> Tensor:
     product = users.reshape(batch * interests, width) @ items.T
     if interests == 1:
         return product
-    # max, not amax: its backward is one scatter to the winning interest.
-    return product.view(batch, interests, len(items)).max(dim=1).values
+    # amax, not max: without the places of the winners it takes a tenth of the time.
+    return product.view(batch, interests, len(items)).amax(dim=1)
 
 
 def configure(config: type[Any], params: Mapping[str, Any], model: str) -> Any:
