@@ -125,8 +125,13 @@ def scores(users: Tensor, items: Tensor) -> Tensor:
     product = users.reshape(batch * interests, width) @ items.T
     if interests == 1:
         return product
-    # amax, not max: without the places of the winners it takes a tenth of the time.
-    return product.view(batch, interests, len(items)).amax(dim=1)
+    return best_interest(product.view(batch, interests, len(items)))
+
+
+def best_interest(product: Tensor) -> Tensor:
+    """(B, n) the largest of the scores (B, K, n) that K interests give."""
+    # amax takes a tenth of the time of max, but its gradient four times that of max.
+    return product.max(dim=1).values if product.requires_grad else product.amax(dim=1)
 
 
 def configure(config: type[Any], params: Mapping[str, Any], model: str) -> Any:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from recommender.data.histories import Histories
-from recommender.models.base import ModelError, scores
+from recommender.models.base import ModelError, best_interest, scores
 from recommender.models.layers.distributed import gather_across
 from recommender.models.layers.negatives import PopularityNegatives
 
@@ -146,7 +146,7 @@ def sampled_softmax_loss(positive: Tensor, negative: Tensor, log_count: Tensor, 
 
 def _best(vectors: Tensor, own: Tensor) -> Tensor:
     """(N, n) best-interest scores of `vectors` (N, K, d) for each one's own items (N, n, d)."""
-    return torch.bmm(vectors, own.transpose(1, 2)).amax(dim=1)
+    return best_interest(torch.bmm(vectors, own.transpose(1, 2)))
 
 
 class _ChunkedSoftmax(torch.autograd.Function):
