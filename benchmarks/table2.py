@@ -30,7 +30,7 @@ from recommender.features.catalogue import catalogue_text, catalogue_visual
 from recommender.features.profile import ProfileLabels
 from recommender.models import Inputs, build
 from recommender.training import TrainingConfig, pick_device, train
-from simulator.measures.intervals import bootstrap_interval
+from recommender.intervals import bootstrap_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

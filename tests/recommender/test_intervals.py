@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.measures.intervals import mean_interval
+from recommender.intervals import mean_interval
 
 
 def wilson(hits, n, z=1.959963984540054):
