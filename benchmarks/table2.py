@@ -28,9 +28,9 @@ from recommender.data.splitting import prepare
 from recommender.evaluation import evaluate
 from recommender.features.catalogue import catalogue_text, catalogue_visual
 from recommender.features.profile import ProfileLabels
+from recommender.intervals import bootstrap_interval
 from recommender.models import Inputs, build
 from recommender.training import TrainingConfig, pick_device, train
-from recommender.intervals import bootstrap_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.resume and options.out:
         parser().error("--resume goes on in its own folder; leave --out out")
     return run_command(
-        lambda: _study(options), "interrupted; what is trained is kept, the rest can be gone on with: --resume DIR"
+        lambda: _study(options),
+        "interrupted; what is trained is kept, the rest can be gone on with: --resume DIR",
     )
 
 

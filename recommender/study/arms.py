@@ -106,6 +106,4 @@ def _refuse_misspelt(study: Study, document: Document) -> None:
     """Sections of an audience are left to others; what only looks like a key of a study is not."""
     for key in study.model_extra or {}:
         if near := difflib.get_close_matches(key, Study.model_fields, n=1, cutoff=0.75):
-            raise ScenarioError(
-                f"{document.place((key,))}: unknown key {key!r}; did you mean {near[0]!r}?"
-            )
+            raise ScenarioError(f"{document.place((key,))}: unknown key {key!r}; did you mean {near[0]!r}?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -10,56 +9,49 @@ import pandas as pd
 
 from recommender.study.measuring import metric_names
 from recommender.study.results import WHOLE
+from recommender.study.style import ACCENT, INK, MUTED, PALETTE, SHAPES, styled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from recommender.study.directory import StudyDirectory
 
-_FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
-_INK, _MUTED, _GRID = "#1a1a1a", "#5c5c5c", "#e6e6e6"
-_ACCENT = "#0072B2"
-_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours, told apart by colour-blind readers, without the yellow that white paper swallows."""
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 _WIDTH, _HEIGHT, _ROW = 300, 240, 34
-_SCALE = 3
-"""Pixels of the PNG for each point: sharp on paper and on dense screens."""
-_BEYOND, _WITHIN = "interval leaves 0 out", "interval holds 0"
-
-_Layers = alt.LayerChart | alt.Chart
+"""Of a panel, and of the row of an arm in it, in points."""
+_PIXELS = 3
+"""Of the PNG for each point: sharp on paper and on dense screens."""
+_Panel = alt.LayerChart | alt.FacetChart
+_BEYOND, _WITHIN = "95 % interval leaves 0 out", "95 % interval holds 0"
 
 
 def write_figure(results: Mapping[str, Any], directory: StudyDirectory) -> None:
-    """Write figure.svg, figure.png and the Vega-Lite specification figure.json."""
+    """Write figure.svg, figure.png and the Vega-Lite specification figure.json, from which others can restyle it."""
     chart = figure(results)
     chart.save(directory.figure("json"))
     chart.save(directory.figure("svg"))
-    chart.save(directory.figure("png"), scale_factor=_SCALE)
+    chart.save(directory.figure("png"), scale_factor=_PIXELS)
 
 
-def figure(results: Mapping[str, Any]) -> alt.TopLevelMixin:
+def figure(results: Mapping[str, Any]) -> alt.VConcatChart:
     """The chart of results.json.
 
     Where histories were shortened: a panel for each metric, over the length. Else the first cut-off's HR and NDCG side by
-    side: a line over the number that was swept (the paper's Fig. 3 and 4), or a row of dots for each arm.
+    side: a line over the number that was swept (the paper's Fig. 3 and 4), or a row for each arm.
     """
+    names = metric_names(results["cutoffs"])
     if results["test_by_length"]:
-        names = metric_names(results["cutoffs"])
-        panels = [_over_lengths(results, name) for name in names]
-        rows = [alt.hconcat(*panels[n : n + 2], spacing=40) for n in range(0, len(panels), 2)]
-        chart: Any = alt.vconcat(*rows, spacing=30)
+        panels = [_over_lengths(results, name, last=name in names[-2:]) for name in names]
+    elif results["swept"]:
+        panels = [_over_number(results, name) for name in names[:2]]
     else:
-        draw = _over_number if results["swept"] else _dots
-        names = metric_names(results["cutoffs"][:1])
-        chart = alt.hconcat(*(draw(results, name, first=n == 0) for n, name in enumerate(names)), spacing=40)
-    return _styled(chart, results)
+        panels = [_rows(results, name, first=name == names[0]) for name in names[:2]]
+    rows = [alt.hconcat(*panels[n : n + 2], spacing=40) for n in range(0, len(panels), 2)]
+    return styled(alt.vconcat(*rows, spacing=28), *_title(results))
 
 
-def _over_number(results: Mapping[str, Any], metric: str, *, first: bool) -> _Layers:
-    """Mean and interval band of one metric over the swept number."""
+def _over_number(results: Mapping[str, Any], metric: str) -> _Panel:
+    """One metric over the swept number: means, and a band for their intervals."""
     key, values = results["swept"]["key"], results["swept"]["values"]
-    rows = [{"x": values[arm], **found["metrics"][metric]} for arm, found in results["test"]["arms"].items()]
     word = key.rpartition(".")[2].replace("_", " ")
     x = alt.X(
         "x:Q",
@@ -67,143 +59,134 @@ def _over_number(results: Mapping[str, Any], metric: str, *, first: bool) -> _La
         scale=alt.Scale(zero=False, nice=False, padding=14),
         axis=alt.Axis(values=sorted(values.values()), format="~g", grid=False, labelOverlap=True),
     )
-    base = alt.Chart(pd.DataFrame(rows)).properties(width=_WIDTH, height=_HEIGHT)
-    band = base.mark_area(color=_ACCENT, opacity=0.16).encode(x, _y(metric, "low:Q"), alt.Y2("high:Q"))
-    line = base.mark_line(color=_ACCENT, strokeWidth=2).encode(x, _y(metric))
-    points = base.mark_point(color=_ACCENT, filled=True, size=60, opacity=1).encode(x, _y(metric))
+    base = _panel([{**row, "x": values[row["arm"]]} for row in _numbers(results, metric)], _HEIGHT)
+    band = base.mark_area(color=ACCENT, opacity=0.16).encode(x, _y(metric, "low:Q"), alt.Y2("high:Q"))
+    line = base.mark_line(color=ACCENT, strokeWidth=2).encode(x, _y(metric))
+    points = base.mark_point(size=64, opacity=1, strokeWidth=1.8).encode(x, _y(metric), *_kinds(results))
     return alt.layer(band, line, points, title=_panel_title(metric))
 
 
-def _over_lengths(results: Mapping[str, Any], metric: str) -> _Layers:
-    """Mean and interval of one metric at each history length, a line for each arm."""
-    lengths = results["test_by_length"]
+def _over_lengths(results: Mapping[str, Any], metric: str, *, last: bool) -> _Panel:
+    """One metric at each history length, a line for each arm."""
     arms = list(results["arms"])
-    order = ["whole" if length == WHOLE else length for length in lengths]
     rows = [
-        {"length": shown, "arm": arm, **found["metrics"][metric]}
-        for shown, by_arm in zip(order, lengths.values(), strict=True)
-        for arm, found in by_arm["arms"].items()
+        {"length": "whole" if length == WHOLE else length, "arm": arm, **numbers["metrics"][metric]}
+        for length, found in results["test_by_length"].items()
+        for arm, numbers in found["arms"].items()
     ]
     x = alt.X(
         "length:N",
-        sort=order,
-        title="interactions of the history that are read",
+        sort=None,
+        title="newest interactions that are read" if last else None,
         axis=alt.Axis(labelAngle=0, grid=False),
     )
-    several = len(arms) > 1
-    legend = alt.Legend(orient="top", title=None, columns=3, labelLimit=220, symbolOpacity=1)
-    colour = alt.Color(
-        "arm:N",
-        sort=arms,
-        scale=alt.Scale(domain=arms, range=_repeated(_PALETTE, len(arms))),
-        legend=legend if several else None,
+    legend = (
+        alt.Legend(orient="top", title=None, columns=5, labelLimit=200, symbolOpacity=1)
+        if len(arms) > 1
+        else None
     )
-    shape = alt.Shape(
-        "arm:N",
-        sort=arms,
-        scale=alt.Scale(domain=arms, range=_repeated(_SHAPES, len(arms))),
-        legend=legend if several else None,
-    )
+    colour = alt.Color("arm:N", scale=_scale(arms, PALETTE), legend=legend)
+    shape = alt.Shape("arm:N", scale=_scale(arms, SHAPES), legend=legend)
     # Arms stand side by side, so that their intervals do not hide one another.
-    aside = alt.XOffset("arm:N", sort=arms, scale=alt.Scale(domain=arms, paddingOuter=1.6))
-    base = alt.Chart(pd.DataFrame(rows)).properties(width=_WIDTH, height=_HEIGHT)
+    aside = alt.XOffset("arm:N", scale=alt.Scale(domain=arms, paddingOuter=1))
+    base = _panel(rows, _HEIGHT)
     line = base.mark_line(strokeWidth=1.6, opacity=0.55).encode(x, aside, _y(metric), colour)
     bars = base.mark_rule(strokeWidth=1.6).encode(x, aside, _y(metric, "low:Q"), alt.Y2("high:Q"), colour)
     points = base.mark_point(filled=True, size=64, opacity=1).encode(x, aside, _y(metric), colour, shape)
     return alt.layer(line, bars, points, title=_panel_title(metric))
 
 
-def _dots(results: Mapping[str, Any], metric: str, *, first: bool) -> _Layers:
-    """Mean and interval of one metric, a row for each arm; filled where the paired difference to the first arm is beyond
-    its interval."""
-    reference = results["reference"]
-    found = results["test"]["arms"]
-    arms = list(found)
-    rows = []
-    for arm, numbers in found.items():
-        difference = numbers["difference"][metric]
-        low, high = difference["low"], difference["high"]
-        beyond = low is not None and high is not None and (low > 0 or high < 0)
-        told = "" if arm == reference else f"{difference['mean']:+.4f}"
-        kind = reference if arm == reference else _BEYOND if beyond else _WITHIN
-        rows.append({"arm": arm, "told": told, "kind": kind, **numbers["metrics"][metric]})
+def _rows(results: Mapping[str, Any], metric: str, *, first: bool) -> _Panel:
+    """One metric of each arm, best compared by the differences within users that stand beside."""
+    arms = list(results["arms"])
     axis = alt.Axis(
-        labelLimit=260, labelPadding=10, ticks=False, domain=False, grid=True, labels=first, title=None
+        labels=first, title=None, labelLimit=260, labelPadding=10, ticks=False, domain=False, grid=True
     )
     y = alt.Y("arm:N", sort=arms, axis=axis)
-    base = alt.Chart(pd.DataFrame(rows)).properties(width=_WIDTH, height=_ROW * len(arms) + 10)
-    x = alt.X("mean:Q", title=_unit(metric), scale=alt.Scale(zero=False, padding=16), axis=alt.Axis(tickCount=5))
-    domain = [reference, _BEYOND, _WITHIN]
-    legend = alt.Legend(orient="bottom", title=f"paired difference to {reference}: 95 %", direction="horizontal")
-    fill = alt.Fill(
-        "kind:N", scale=alt.Scale(domain=domain, range=[_INK, _ACCENT, "white"]), legend=legend
+    x = alt.X(
+        "mean:Q",
+        title=_unit(metric),
+        scale=alt.Scale(zero=False, nice=5),
+        axis=alt.Axis(tickCount=5, labelFlush=False),
     )
-    stroke = alt.Stroke(
-        "kind:N", scale=alt.Scale(domain=domain, range=[_INK, _ACCENT, _ACCENT]), legend=legend
-    )
+    base = _panel(_numbers(results, metric), _ROW * len(arms) + 10)
     level = (
-        base.transform_filter(alt.datum.arm == reference)
-        .mark_rule(color=_INK, strokeDash=[3, 3], opacity=0.6)
+        base.transform_filter(alt.FieldEqualPredicate(field="arm", equal=results["reference"]))
+        .mark_rule(color=INK, strokeDash=[3, 3], opacity=0.6)
         .encode(x)
     )
+    kinds = _kinds(results)
     bars = base.mark_rule(strokeWidth=1.8).encode(
-        alt.X("low:Q", title=_unit(metric)), alt.X2("high:Q"), y, stroke
+        alt.X("low:Q", title=_unit(metric)), alt.X2("high:Q"), y, kinds[1]
     )
-    points = base.mark_point(size=80, opacity=1, strokeWidth=1.8).encode(x, y, fill, stroke)
-    told = base.mark_text(dy=-11, fontSize=10, color=_MUTED).encode(x, y, alt.Text("told:N"))
+    points = base.mark_point(size=80, opacity=1, strokeWidth=1.8).encode(x, y, *kinds)
+    told = base.mark_text(align="right", fontSize=11, color=MUTED).encode(
+        y, alt.Text("difference:N"), x=alt.value(_WIDTH + 58)
+    )
     return alt.layer(level, bars, points, told, title=_panel_title(metric))
 
 
-def _y(metric: str, field: str = "mean:Q") -> alt.Y:
-    return alt.Y(field, title=_unit(metric), scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=5))
+def _numbers(results: Mapping[str, Any], metric: str) -> list[dict[str, Any]]:
+    """A row for each arm: the metric with its interval, and how it differs from the first arm's within users."""
+    rows = []
+    for arm, found in results["test"]["arms"].items():
+        difference = found["difference"][metric]
+        low, high = difference["low"], difference["high"]
+        if arm == results["reference"]:
+            told, kind = "difference", arm
+        else:
+            told = f"{difference['mean']:+.4f}".replace("-", "\N{MINUS SIGN}")
+            kind = _BEYOND if low is not None and (low > 0 or high < 0) else _WITHIN
+        rows.append({"arm": arm, "difference": told, "kind": kind, **found["metrics"][metric]})
+    return rows
 
 
-def _unit(metric: str) -> str:
-    kind, _, n = metric.partition("@")
-    return f"share of users with a hit in the first {n}" if kind == "hr" else f"gain of the first {n}, 1 is ideal"
+def _kinds(results: Mapping[str, Any]) -> tuple[alt.Fill, alt.Stroke]:
+    """Filled points are those that differ from the first arm beyond the interval of the paired difference."""
+    reference = results["reference"]
+    domain = [reference, _BEYOND, _WITHIN]
+    legend = alt.Legend(
+        orient="bottom", direction="horizontal", title=f"paired difference to {reference}", labelLimit=260
+    )
+    fill = alt.Scale(domain=domain, range=[INK, ACCENT, "white"])
+    stroke = alt.Scale(domain=domain, range=[INK, ACCENT, ACCENT])
+    return alt.Fill("kind:N", scale=fill, legend=legend), alt.Stroke("kind:N", scale=stroke, legend=legend)
+
+
+def _panel(rows: list[dict[str, Any]], height: int) -> alt.Chart:
+    return alt.Chart(pd.DataFrame(rows)).properties(width=_WIDTH, height=height)
 
 
 def _panel_title(metric: str) -> alt.TitleParams:
     return alt.TitleParams(metric.upper(), anchor="middle", fontSize=13, fontWeight=600, offset=8)
 
 
-def _repeated(values: tuple[str, ...], count: int) -> list[str]:
-    return [values[n % len(values)] for n in range(count)]
+def _y(metric: str, field: str = "mean:Q") -> alt.Y:
+    # Ends on a tick, so that panels side by side have their titles at one height.
+    scale = alt.Scale(zero=False, nice=5)
+    return alt.Y(field, title=_unit(metric), scale=scale, axis=alt.Axis(tickCount=5))
 
 
-def _styled(chart: Any, results: Mapping[str, Any]) -> alt.TopLevelMixin:
+def _unit(metric: str) -> str:
+    kind, _, n = metric.partition("@")
+    places = "first place" if n == "1" else f"first {n}"
+    return (
+        f"share of users with a hit, {places}" if kind == "hr" else f"discounted gain (1 = ideal), {places}"
+    )
+
+
+def _scale(arms: list[str], values: tuple[str, ...]) -> alt.Scale:
+    return alt.Scale(domain=arms, range=[values[n % len(values)] for n in range(len(arms))])
+
+
+def _title(results: Mapping[str, Any]) -> tuple[str, str]:
+    """Models and data, and what the numbers are over."""
     models = list(dict.fromkeys(told["model"] for told in results["arms"].values()))
-    tested = next(iter(results["test_by_length"].values()), results["test"])
-    seeds = len(results["seeds"])
-    told = (
-        f"Test, {tested['users']:,} users, full ranking; mean of {seeds} training{'s' if seeds > 1 else ''}; "
-        f"{'band' if results['swept'] and not results['test_by_length'] else 'bars'}: 95 % interval over users"
+    by_length = results["test_by_length"]
+    users = next(iter(by_length.values()), results["test"])["users"]
+    trainings = "one training" if len(results["seeds"]) == 1 else f"mean of {len(results['seeds'])} trainings"
+    mark = "band" if results["swept"] and not by_length else "bars"
+    return (
+        f"{', '.join(models) if len(models) < 4 else f'{len(models)} recommenders'} on {results['data']}",
+        f"Test, {users:,} users, full ranking; {trainings}; {mark}: 95 % interval over users",
     )
-    title = alt.TitleParams(
-        f"{', '.join(models)} on {results['data']}",
-        subtitle=textwrap.wrap(told, 110),
-        anchor="start",
-        fontSize=16,
-        subtitleFontSize=12,
-        subtitleColor=_MUTED,
-        subtitlePadding=5,
-        offset=14,
-    )
-    styled: alt.TopLevelMixin = (
-        chart.properties(title=title, background="white", padding=16)
-        .configure(font=_FONT)
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titleColor=_INK,
-            labelColor=_INK,
-            titlePadding=8,
-            gridColor=_GRID,
-            domainColor=_MUTED,
-            tickColor=_MUTED,
-        )
-        .configure_legend(labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelColor=_INK)
-        .configure_view(stroke=None)
-    )
-    return styled

@@ -61,8 +61,6 @@ def measure(
         profile = history_profile(prepared.labels, split, whole, length)
         score, item = rank(model, users, history, profile, seen, max(cutoffs))
         metrics = Ranking(users, item, score).metrics(split.test, cutoffs)
-        part = pd.DataFrame({name: metrics[name] for name in metric_names(cutoffs)})
-        part.insert(0, "length", pd.array([length] * len(users), dtype="Int64"))
-        part.insert(1, "user", ids[users])
-        parts.append(part)
+        told = {"length": pd.array([length] * len(users), dtype="Int64"), "user": ids[users]}
+        parts.append(pd.DataFrame({**told, **{name: metrics[name] for name in metric_names(cutoffs)}}))
     return pd.concat(parts, ignore_index=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,15 +24,6 @@ if TYPE_CHECKING:
 
 WHOLE = "all"
 """The length of a history that is not shortened."""
-
-
-@dataclass(frozen=True)
-class _Column:
-    """One metric of every arm, over the same users."""
-
-    name: str
-    values: NDArray[np.float64]
-    """(users, arms): each user's mean over the seeds."""
 
 
 def summarise(
@@ -80,23 +70,24 @@ def _compare(rows: pd.DataFrame, arms: list[str], study: Study) -> dict[str, Any
     """Users, and by arm each metric's mean with its interval and the paired difference to the first arm's."""
     metrics = metric_names(study.cutoffs)
     # A mean over seeds first; where data differ from arm to arm, only users that all of them have are left.
-    means = rows.groupby(["user", "arm"], sort=True)[metrics].mean().unstack("arm").dropna()
+    means = rows.pivot_table(index="user", columns="arm", values=metrics, aggfunc="mean").dropna()
     if means.empty:
         raise DataError("the data of the arms have no user in common that all could be tested on")
-    columns = [_Column(name, means[name][arms].to_numpy(dtype=np.float64)) for name in metrics]
+    column: dict[tuple[str, str], NDArray[np.float64]] = {
+        (name, arm): means[name, arm].to_numpy(dtype=np.float64) for name in metrics for arm in arms
+    }
+    first = arms[0]
     return {
         "users": len(means),
         "arms": {
             arm: {
-                "metrics": {
-                    each.name: mean_interval(each.values[:, n], study.seed)._asdict() for each in columns
-                },
+                "metrics": {name: mean_interval(column[name, arm], study.seed)._asdict() for name in metrics},
                 "difference": {
-                    each.name: bootstrap_interval(each.values[:, n] - each.values[:, 0], study.seed)._asdict()
-                    for each in columns
+                    name: bootstrap_interval(column[name, arm] - column[name, first], study.seed)._asdict()
+                    for name in metrics
                 },
             }
-            for n, arm in enumerate(arms)
+            for arm in arms
         },
     }
 

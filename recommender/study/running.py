@@ -99,9 +99,7 @@ def _require_same(place: Replicate, expected: Setup, prepared: Prepared, study: 
             f"{place.path}: trained with other options than this arm has now; give the arm another name, or begin a new study"
         )
     if read_json(place.training)["fingerprint"] != prepared.fingerprint:
-        raise DataError(
-            f"{place.path}: trained on other data; point --set data.path at those of this study"
-        )
+        raise DataError(f"{place.path}: trained on other data; point --set data.path at those of this study")
     kept = pd.read_parquet(place.per_user)
     measured = list(kept.columns[2:]), tuple(kept["length"].dropna().unique())
     if measured != (metric_names(study.cutoffs), study.lengths):

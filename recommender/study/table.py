@@ -18,29 +18,24 @@ def markdown(results: Mapping[str, Any]) -> str:
     seeds = ", ".join(map(str, results["seeds"]))
     reference = _escaped(results["reference"])
     tested = results["test"]
+    arms = tested["arms"].items()
     parts = [
         f"# {results['name']}: {_escaped(results['data'])}",
-        f"Test, {results['protocol']}. {tested['users']:,} users; mean over users of the mean over seeds {seeds}; in brackets the "
-        "95 % interval over users.",
+        f"Test, {results['protocol']}. {tested['users']:,} users; mean over users of the mean over seeds {seeds}, 95 % interval.",
         _table(
             ["arm", *map(_heading, metrics)],
-            (
-                [_escaped(arm), *(_mean(found["metrics"][name]) for name in metrics)]
-                for arm, found in tested["arms"].items()
-            ),
-        ),
-        f"Paired differences to {reference}:",
-        _table(
-            ["arm", *map(_heading, metrics)],
-            (
-                [_escaped(arm), *(_difference(found["difference"][name]) for name in metrics)]
-                for arm, found in tested["arms"].items()
-                if arm != results["reference"]
-            ),
+            ([_escaped(arm), *(_mean(found["metrics"][name]) for name in metrics)] for arm, found in arms),
         ),
     ]
-    if len(tested["arms"]) == 1:
-        del parts[3:]
+    if len(arms) > 1:
+        others = [(arm, found["difference"]) for arm, found in arms if arm != results["reference"]]
+        parts += [
+            f"Differences to {reference} within users, 95 % interval:",
+            _table(
+                ["arm", *map(_heading, metrics)],
+                ([_escaped(arm), *(_difference(found[name]) for name in metrics)] for arm, found in others),
+            ),
+        ]
     if results["test_by_length"]:
         parts += _by_length(results, metrics)
     parts += ["Trainings:", _trainings(results)]
