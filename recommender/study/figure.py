@@ -20,6 +20,8 @@ _WIDTH, _HEIGHT, _ROW = 300, 240, 34
 """Of a panel, and of the row of an arm in it, in points."""
 _PIXELS = 3
 """Of the PNG for each point: sharp on paper and on dense screens."""
+_FACTOR = 10
+"""Between the smallest and the largest swept number, from which on their axis is logarithmic."""
 _Panel = alt.LayerChart | alt.FacetChart
 _BEYOND, _WITHIN = "95 % interval leaves 0 out", "95 % interval holds 0"
 
@@ -53,11 +55,16 @@ def _over_number(results: Mapping[str, Any], metric: str) -> _Panel:
     """One metric over the swept number: means, and a band for their intervals."""
     key, values = results["swept"]["key"], results["swept"]["values"]
     word = key.rpartition(".")[2].replace("_", " ")
+    ticks = sorted(values.values())
+    # What is swept by factors, such as 5, 10, 20, 50, would crowd at one end of an even scale.
+    log = ticks[0] > 0 and ticks[-1] >= _FACTOR * ticks[0]
+    scale = alt.Scale(type="log") if log else alt.Scale(zero=False)
+    scale.nice, scale.padding = False, 14
     x = alt.X(
         "x:Q",
-        title=f"{word} ({key})",
-        scale=alt.Scale(zero=False, nice=False, padding=14),
-        axis=alt.Axis(values=sorted(values.values()), format="~g", grid=False, labelOverlap=True),
+        title=f"{word} ({key}{', log scale' if log else ''})",
+        scale=scale,
+        axis=alt.Axis(values=ticks, labelExpr="datum.value", grid=False, labelOverlap="greedy"),
     )
     base = _panel([{**row, "x": values[row["arm"]]} for row in _numbers(results, metric)], _HEIGHT)
     band = base.mark_area(color=ACCENT, opacity=0.16).encode(x, _y(metric, "low:Q"), alt.Y2("high:Q"))
@@ -162,9 +169,9 @@ def _panel_title(metric: str) -> alt.TitleParams:
 
 
 def _y(metric: str, field: str = "mean:Q") -> alt.Y:
-    # Ends on a tick, so that panels side by side have their titles at one height.
+    # Ends on a tick and leaves room for every label, so that panels and their titles stand in line.
     scale = alt.Scale(zero=False, nice=5)
-    return alt.Y(field, title=_unit(metric), scale=scale, axis=alt.Axis(tickCount=5))
+    return alt.Y(field, title=_unit(metric), scale=scale, axis=alt.Axis(tickCount=5, minExtent=38))
 
 
 def _unit(metric: str) -> str:

@@ -39,10 +39,8 @@ def test_a_sweep_of_several_keys_is_their_product():
 
 
 def test_keys_of_one_last_word_are_told_apart():
-    arms = arms_of("sweep: {features.text: [none, tfidf], data.texts: [null]}")
-    assert [arm.name for arm in arms] == ["text=none, texts=null", "text=tfidf, texts=null"]
-    same = arms_of("sweep: {features.visual: [none], features.text: [none]}")
-    assert same[0].name == "visual=none, text=none"
+    arms = arms_of("sweep: {features.text: [tfidf, none], recommender.params.text: [true]}")
+    assert arms[1].name == "features.text=none, recommender.params.text=true"
 
 
 def test_an_arm_changes_what_it_names_and_nothing_else():

@@ -261,6 +261,25 @@ def test_arms_on_different_data_are_compared_on_the_users_they_share(tmp_path):
     assert results(tmp_path)["test"]["users"] == len(set.intersection(*users.values()))
 
 
+def test_a_swept_number_is_drawn_as_a_line(tmp_path):
+    swept = "sweep={recommender.params.neighbours: [50, 5]}"
+    model = "recommender={model: itemknn}"
+    assert study(tmp_path, "arms=null", swept, model, "replicates=1", "cold_start=null") == 0
+    assert results(tmp_path)["swept"] == {
+        "key": "recommender.params.neighbours",
+        "values": {"neighbours=50": 50, "neighbours=5": 5},
+    }
+    drawn = json.loads((tmp_path / "run/figure.json").read_text())
+    rows = [row for rows in drawn["datasets"].values() for row in rows]
+    found = results(tmp_path)["test"]["arms"]
+    for arm, x in (("neighbours=50", 50), ("neighbours=5", 5)):
+        means = sorted(row["mean"] for row in rows if row["x"] == x)
+        assert means == sorted(found[arm]["metrics"][name]["mean"] for name in ("hr@5", "ndcg@5"))
+    assert (
+        "neighbours (recommender.params.neighbours, log scale)" in (tmp_path / "run/figure.svg").read_text()
+    )
+
+
 def test_json_is_alone_on_standard_output(tmp_path, capsys):
     arms = "arms={only: {recommender.model: popularity, recommender.params: {}}}"
     assert study(tmp_path, arms, "replicates=1", "cold_start=null", options=["--json"]) == 0
