@@ -27,7 +27,7 @@ from benchmarks.ranking_task import Task, add_data_options
 from benchmarks.recording import read_result, record
 from benchmarks.tuning import GRIDS, Setting
 from recommender.caching import content_key
-from simulator.measures.intervals import bootstrap_interval
+from recommender.intervals import bootstrap_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
