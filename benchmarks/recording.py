@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 _RESULTS = Path(__file__).parent / "results"
 
 
+def read_result(name: str) -> dict[str, Any] | None:
+    """What `record` wrote as `fields`; None if there is no such result."""
+    file = _RESULTS / f"{name}.json"
+    if not file.exists():
+        return None
+    fields: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["result"]
+    return fields
+
+
 def record(name: str, fields: Mapping[str, Any], command: str) -> None:
     """Write benchmarks/results/NAME.json with machine, versions and date, and print `fields` as one line of JSON."""
     machine = {

@@ -1,16 +1,20 @@
 """The paper's Table II, all nine systems, and references: full ranking, per-user temporal 8:1:1.
 
-Every model is selected by validation NDCG@10 and then tested once; at test the history is train + validation and both are
-masked. Differences are paired over users, each user's metric averaged over seeds. The result is written after each model, so
-a run that is stopped leaves what it measured.
+Every model has the setting that `benchmarks.tuning` found best for it on these data, is selected by validation NDCG@10 and
+then tested once; at test the history is train + validation and both are masked. Differences are paired over users, each
+user's metric averaged over seeds. What is
+finished can be kept in a folder, not to be trained again, and the result is written after
+each model, so a run that is stopped leaves what it measured and can be gone on with.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,99 +22,85 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
-import torch
 
-from benchmarks.recording import record
-from recommender import data
-from recommender.data.content import with_images, with_texts
-from recommender.data.histories import Histories
-from recommender.data.splitting import prepare
-from recommender.evaluation import evaluate
-from recommender.features.catalogue import catalogue_text, catalogue_visual
-from recommender.features.profile import ProfileLabels
-from recommender.models import Inputs, build
-from recommender.training import TrainingConfig, pick_device, train
-from simulator.measures.intervals import bootstrap_interval
+from benchmarks.ranking_task import Task, add_data_options
+from benchmarks.recording import read_result, record
+from benchmarks.tuning import GRIDS, Setting
+from recommender.caching import content_key
+from recommender.intervals import bootstrap_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
 _CUTOFFS = (10, 50)
+_METRICS = [f"{kind}@{n}" for n in _CUTOFFS for kind in ("hr", "ndcg")]
 _FIXED = ("popularity", "itemknn", "ease", "ease-recent")
 """Models without a seed: nothing in them is drawn."""
-_TRAINED = (
-    "bprmf svdpp vbpr lightgcn mmgcn mmgcl mcln comirec sasrec umi uim-faithful uim".split()  # in the order of their cost
+_MODELS = (
+    # in the order of their cost
+    *_FIXED,
+    *"bprmf svdpp vbpr lightgcn uim umi comirec sasrec mcln mmgcn mmgcl uim-faithful".split(),
 )
-_SMALL = {"learning_rate": 2e-3, "batch_size": 4096}
-_GRAPH = {"learning_rate": 5e-3, "batch_size": 8192}
-# Options and training of each model, by data set, chosen on validation NDCG@10 of seed 0.
-_SETTINGS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
-    "ml-1m": {
-        "itemknn": ({"neighbours": 300, "recent": 3}, {}),
-        "ease": ({"regularisation": 1000.0}, {}),
-        "ease-recent": ({"regularisation": 1000.0, "recent": 7}, {}),
-        "bprmf": ({}, _SMALL),
-        "svdpp": ({}, _SMALL),
-        "vbpr": ({}, _SMALL),
-        "lightgcn": ({}, _GRAPH),
-        "mmgcn": ({}, _GRAPH),
-        "mmgcl": ({}, {**_GRAPH, "learning_rate": 2e-3}),
-        "mcln": ({}, {**_GRAPH, "learning_rate": 2e-3}),
-        "comirec": ({}, {"learning_rate": 3e-3, "batch_size": 1024}),
-        "sasrec": ({}, {"learning_rate": 1e-3, "batch_size": 128}),
-        "umi": ({}, {"learning_rate": 2e-3, "batch_size": 1024}),
-        "uim-faithful": ({"graph": False}, {"learning_rate": 2e-3, "batch_size": 1024}),
-        "uim": ({}, {"learning_rate": 2e-3, "batch_size": 1024}),
-    },
-    "amazon-beauty": {
-        "itemknn": ({"neighbours": 100, "shrink": 5.0, "recent": 3}, {}),
-        "ease": ({"regularisation": 20.0}, {}),
-        "ease-recent": ({"regularisation": 100.0, "recent": 3}, {}),
-        "bprmf": ({}, _SMALL),
-        "svdpp": ({}, _SMALL),
-        "vbpr": ({}, _SMALL),
-        "lightgcn": ({}, _GRAPH),
-        "mmgcn": ({}, _GRAPH),
-        "mmgcl": ({}, {**_GRAPH, "learning_rate": 2e-3}),
-        "mcln": ({}, {**_GRAPH, "learning_rate": 2e-3}),
-        "comirec": ({}, {"learning_rate": 3e-3, "batch_size": 1024}),
-        "sasrec": (
-            {"history": 20, "dropout": 0.4, "negatives": 2048},
-            {"learning_rate": 1e-3, "batch_size": 128},
-        ),
-        "umi": ({"history": 10}, {"learning_rate": 2e-3, "batch_size": 1024}),
-        "uim-faithful": ({"graph": False, "history": 10}, {"learning_rate": 2e-3, "batch_size": 1024}),
-        "uim": (
-            {"history": 10, "negatives": 2048, "shared": True},
-            {"learning_rate": 2e-3, "batch_size": 1024},
-        ),
-    },
-}
-_OTHER: tuple[dict[str, Any], dict[str, Any]] = ({}, {"learning_rate": 2e-3, "batch_size": 1024})
+_EPOCHS = 50
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One model trained with one seed, and tested."""
+
+    validation: float
+    best: int
+    epochs: int
+    limit: int
+    seconds: float
+    metrics: Mapping[str, NDArray[np.float64]]
+    """Of every user with a test item."""
+
+    @classmethod
+    def of(cls, task: Task, name: str, setting: Setting, limit: int, seed: int) -> _Run:
+        params, training = setting
+        began = time.perf_counter()
+        model = task.build(name, params, seed)
+        log = task.train(model, {**training, "max_epochs": limit}, seed)
+        metrics = task.test(model, _CUTOFFS)
+        seconds = time.perf_counter() - began
+        kept = {each: metrics[each] for each in _METRICS}
+        return cls(log.ndcg, log.best, len(log.epochs), limit, seconds, kept)
+
+    def save(self, file: Path) -> None:
+        told = [self.validation, self.best, self.epochs, self.limit, self.seconds]
+        with file.with_suffix(".part").open("wb") as out:
+            np.savez(out, told=np.array(told), **self.metrics)
+        file.with_suffix(".part").replace(file)
+
+    @classmethod
+    def read(cls, file: Path) -> _Run:
+        with np.load(file) as kept:
+            validation, best, epochs, limit, seconds = kept["told"].tolist()
+            metrics = {each: kept[each] for each in _METRICS}
+        return cls(validation, int(best), int(epochs), int(limit), seconds, metrics)
 
 
 def main() -> None:
     """Run the comparison."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument(
-        "--data", default="ml-1m", help="a source, amazon-beauty, or the folder of RecBole's atomic files"
-    )
-    options.add_argument("--path", type=Path, help="of the data (default: $SCREENTEST_DATA/DATA)")
-    options.add_argument("--texts", type=Path, help="as data.texts of a scenario")
-    options.add_argument("--images", type=Path, help="as data.images of a scenario")
-    options.add_argument("--visual", default="none", help="as features.visual of a scenario")
-    options.add_argument("--models", nargs="+", default=["popularity", *_FIXED[1:], *_TRAINED])
+    add_data_options(options)
+    options.add_argument("--models", nargs="+", default=list(_MODELS))
     options.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    options.add_argument(
+        "--fewer", nargs="+", default=[], metavar="MODEL=N", help="only the first N seeds for a model"
+    )
     options.add_argument(
         "--max-epochs",
         nargs="+",
         default=[],
         metavar="MODEL=N",
-        help="shorten the training of a model, or of all=N (default 50 epochs, early stopping); marked in the result",
+        help=f"shorten the training of a model, or of all=N (default {_EPOCHS} epochs, early stopping); marked in the result",
     )
-    options.add_argument("--device", default="auto")
+    options.add_argument("--tuned", help="result of benchmarks.tuning to read (default: tuning-DATA)")
+    options.add_argument("--folder", type=Path, help="keep what is finished here, and take from here what is")
     options.add_argument("--out", help="name of the result (default: table2-DATA)")
     options.add_argument("--quick", action="store_true", help="embedded data, one seed, two epochs")
     chosen = options.parse_args()
@@ -119,118 +109,95 @@ def main() -> None:
     _measure(chosen)
 
 
-def _load(chosen: argparse.Namespace) -> data.Dataset:
-    if chosen.data == "amazon-beauty":
-        path = chosen.path or Path(os.environ["SCREENTEST_DATA"]) / "amazon-beauty"
-        dataset = data.load("atomic", path)
-    elif Path(chosen.data).is_dir():
-        dataset = data.load("atomic", Path(chosen.data))
-    else:
-        dataset = data.load(chosen.data, chosen.path)
-    if chosen.texts:
-        dataset = with_texts(dataset, chosen.texts)
-    return with_images(dataset, chosen.images) if chosen.images else dataset
+"""
+"""
 
 
 def _measure(chosen: argparse.Namespace) -> None:
     """Train and test each model, and write down what is known after each."""
-    split = prepare(_load(chosen))
-    users, items = len(split.dataset.users), split.dataset.items
-    labels = ProfileLabels(split.dataset, split.train)
-    profile = labels.labels(split.train)
-    history = Histories.of(split.train, users)
-    served = Histories.of(split.history("test"), users)
-    device = pick_device(chosen.device)
-    text, visual = catalogue_text(items, "tfidf"), catalogue_visual(items, chosen.visual, device)
-    inputs = Inputs(
-        users,
-        len(items),
-        history,
-        labels.sizes,
-        text.modality if text else None,
-        visual.modality if visual else None,
-    )
-    shortened = {name: int(epochs) for name, _, epochs in (word.partition("=") for word in chosen.max_epochs)}
-    per_user: dict[str, NDArray[np.float64]] = {}
+    task = Task.load(chosen)
+    tuned = read_result(chosen.tuned or f"tuning-{Path(chosen.data).name}")
+    limits, fewer = _numbers(chosen.max_epochs), _numbers(chosen.fewer)
     models: dict[str, Any] = {}
+    per_user: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name in chosen.models:
-        params, training = _SETTINGS.get(chosen.data, {}).get(name, _OTHER)
-        seeds = chosen.seeds[:1] if name in _FIXED else chosen.seeds
-        limit = shortened.get(name, shortened.get("all"))
-        runs: list[dict[str, NDArray[np.float64]]] = []
-        entry: dict[str, Any] = {
-            "params": params,
-            "training": training,
-            "validation_ndcg@10": [],
-            "best_epoch": [],
-            "epochs": [],
-            "shortened_to": limit,
-            "seconds": [],
-            "seeds": seeds,
-        }
-        for seed in seeds:
-            torch.manual_seed(seed)
-            began = time.perf_counter()
-            model = build(name, params, inputs).to(device)
-            config = TrainingConfig(max_epochs=limit or 50, seed=seed, **training)
-            log = train(model, history, profile, split.validation, config)
-            _, metrics = evaluate(model, served, profile, split.test, _CUTOFFS)
-            runs.append(metrics)
-            entry["validation_ndcg@10"].append(round(log.ndcg, 4))
-            entry["best_epoch"].append(log.best)
-            entry["epochs"].append(len(log.epochs))
-            entry["seconds"].append(round(time.perf_counter() - began, 1))
-            entry["cut_short"] = limit is not None and max(entry["epochs"]) >= limit
-            test = {metric: round(float(metrics[metric].mean()), 4) for metric in _metric_names()}
-            print(
-                f"{name} seed {seed}: {entry['validation_ndcg@10'][-1]} {test} {entry['epochs'][-1]} epochs, "
-                f"{entry['seconds'][-1]} s",
-                file=sys.stderr,
-                flush=True,
-            )
-        for metric in _metric_names():
-            entry[metric] = round(float(np.mean([run[metric].mean() for run in runs])), 4)
-        models[name] = entry
-        per_user[name] = np.mean([run["ndcg@10"] for run in runs], axis=0)
-        _write(chosen, split.dataset.label, models, per_user, [each for each in (text, visual) if each])
+        setting = _setting(name, tuned)
+        seeds = chosen.seeds[:1] if name in _FIXED else chosen.seeds[: fewer.get(name)]
+        limit = limits.get(name, limits.get("all", _EPOCHS))
+        runs = [_run(chosen.folder, task, name, setting, limit, seed) for seed in seeds]
+        models[name] = _entry(setting, seeds, runs)
+        per_user[name] = {each: np.mean([run.metrics[each] for run in runs], axis=0) for each in _METRICS}
+        _write(chosen, task, models, per_user)
+
+
+def _setting(name: str, tuned: Mapping[str, Any] | None) -> Setting:
+    """What tuning chose; the middle of the grid for a model or data that were not tuned."""
+    if tuned is not None and name in tuned["models"]:
+        found = tuned["models"][name]
+        return found["params"], found["training"]
+    return GRIDS[name][1] if name in GRIDS else ({}, {})
+
+
+def _run(folder: Path | None, task: Task, name: str, setting: Setting, limit: int, seed: int) -> _Run:
+    file = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        key = content_key(json.dumps([task.describe(), name, setting, limit, seed], sort_keys=True))
+        file = folder / f"{name}-{seed}-{key[:16]}.npz"
+    if file is not None and file.exists():
+        run = _Run.read(file)
+    else:
+        run = _Run.of(task, name, setting, limit, seed)
+        if file is not None:
+            run.save(file)
+    test = {each: round(float(values.mean()), 4) for each, values in run.metrics.items()}
+    told = f"{run.validation:.4f} {test} best epoch {run.best} of {run.epochs}, {run.seconds:.0f} s"
+    print(f"{name} seed {seed}: {told}", file=sys.stderr, flush=True)
+    return run
+
+
+def _entry(setting: Setting, seeds: Sequence[int], runs: Sequence[_Run]) -> dict[str, Any]:
+    means = {each: [float(run.metrics[each].mean()) for run in runs] for each in _METRICS}
+    return {
+        "params": setting[0],
+        "training": setting[1],
+        "seeds": list(seeds),
+        "validation_ndcg@10": [round(run.validation, 4) for run in runs],
+        **{each: round(float(np.mean(values)), 4) for each, values in means.items()},
+        "by_seed": {each: [round(value, 4) for value in values] for each, values in means.items()},
+        "best_epoch": [run.best for run in runs],
+        "epochs": [run.epochs for run in runs],
+        "cut_short": any(run.epochs and run.epochs >= run.limit for run in runs),
+        "seconds": [round(run.seconds, 1) for run in runs],
+    }
 
 
 def _write(
     chosen: argparse.Namespace,
-    label: str,
+    task: Task,
     models: dict[str, Any],
-    per_user: dict[str, NDArray[np.float64]],
-    features: Sequence[Any],
+    per_user: dict[str, dict[str, NDArray[np.float64]]],
 ) -> None:
-    fields: dict[str, Any] = {
-        "data": label,
-        "protocol": "ratings >= 3 or none, 5-core, per-user temporal 8:1:1, full ranking, seen items masked, history at "
-        "test = train + validation; selected by validation NDCG@10",
-        "features": {
-            each.modality.name: {
-                "source": each.source,
-                "dim": each.modality.dim,
-                "missing_share": round(each.modality.missing_share, 4),
+    fields: dict[str, Any] = {**task.describe(), "models": models, "uim_minus": {}}
+    for name, values in per_user.items():
+        if name == "uim" or "uim" not in per_user:
+            continue
+        fields["uim_minus"][name] = {}
+        for metric in ("ndcg@10", "hr@10"):
+            interval = bootstrap_interval(per_user["uim"][metric] - values[metric], seed=0)
+            fields["uim_minus"][name][metric] = {
+                "diff": interval.mean,
+                "low": interval.low,
+                "high": interval.high,
             }
-            for each in features
-        },
-        "models": models,
-        "uim_minus": {},
-    }
-    if "uim" in per_user:
-        for name, values in per_user.items():
-            if name != "uim":
-                interval = bootstrap_interval(per_user["uim"] - values, seed=0)
-                fields["uim_minus"][name] = {
-                    "ndcg@10": {"diff": interval.mean, "low": interval.low, "high": interval.high}
-                }
     quick = "-quick" if chosen.quick else ""
     name = chosen.out or f"table2-{Path(chosen.data).name}{quick}"
     record(name, fields, f"python -m benchmarks.table2 {' '.join(sys.argv[1:])}".strip())
 
 
-def _metric_names() -> Sequence[str]:
-    return [f"{kind}@{n}" for n in _CUTOFFS for kind in ("hr", "ndcg")]
+def _numbers(words: Sequence[str]) -> dict[str, int]:
+    """{"uim": 5} of uim=5."""
+    return {name: int(number) for name, _, number in (word.partition("=") for word in words)}
 
 
 if __name__ == "__main__":

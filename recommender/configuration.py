@@ -8,9 +8,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from scenarios.section import Count, FilePath, Positive, Section, Seed, Share, named
+from scenarios.section import (
+    Count,
+    FilePath,
+    Positive,
+    PositiveInts,
+    Section,
+    Seed,
+    Share,
+    increasing,
+    named,
+)
 
 MODELS = tuple(
     "popularity itemknn ease ease-recent bprmf svdpp vbpr lightgcn mmgcn mmgcl mcln sasrec comirec umi uim uim-faithful".split()
@@ -152,6 +170,8 @@ class Recommender(Section):
     """The training loop."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes CUDA where there is one."""
+    seed: Seed | None = None
+    """Of the first weights and the order of examples; null is the scenario's. Replicates of a study differ in it alone."""
 
 
 class Setup(Section):
@@ -169,3 +189,102 @@ class Setup(Section):
     """Text and pictures of the items."""
     recommender: Recommender
     """Who proposes."""
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of the recommender's training."""
+        return self.seed if self.recommender.seed is None else self.recommender.seed
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_arm(cls, value: object) -> object:
+        several = {"arms", "sweep", "replicates"} - cls.model_fields.keys()
+        if isinstance(value, dict) and (found := sorted(several & value.keys())):
+            raise ValueError(
+                f"should not hold {' and '.join(found)} here, where one recommender is trained: a study of several is run by "
+                "python -m recommender.study"
+            )
+        return value
+
+
+class ColdStart(Section):
+    """Truncation of the users' histories (Table V)."""
+
+    lengths: PositiveInts | None = (5, 10, 30)
+    """The newest so many interactions are kept, every user served at each length; null keeps whole histories."""
+
+    @field_validator("lengths")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        return None if value is None else increasing(value)
+
+
+def _changeable(key: str) -> str:
+    section, _, rest = key.partition(".")
+    if section not in {"data", "features", "recommender"} or not all(rest.split(".")):
+        raise ValueError(
+            "should be a dotted key below data, features or recommender, such as recommender.params.dim"
+        )
+    if key == "recommender.seed":
+        raise ValueError("should be left to replicates, which give every arm the same seeds")
+    return key
+
+
+_Key = Annotated[str, AfterValidator(_changeable)]
+
+
+class Study(Setup):
+    """Several recommenders, trained and tested side by side."""
+
+    replicates: Count = 1
+    """Trainings of each arm, with the seeds seed, seed + 1, ... in all arms alike; the metrics of a user are averaged over
+    them."""
+    arms: dict[str, dict[_Key, JsonValue]] | None = None
+    """What is compared: by name, the dotted keys that an arm changes. The first arm is what the others are compared with."""
+    sweep: Annotated[
+        dict[_Key, Annotated[tuple[JsonValue, ...], Field(strict=False)]] | None, Field(validate_default=True)
+    ] = None
+    """Instead of arms: a dotted key and its values, one arm for each; of several keys their product."""
+    cold_start: ColdStart | None = None
+    """Serve every trained arm with shortened histories as well; left out, with whole ones only."""
+    cutoffs: PositiveInts = (10, 50)
+    """HR and NDCG are taken at these, increasing; figures draw the first."""
+
+    @field_validator("arms")
+    @classmethod
+    def _some_arm(
+        cls, value: dict[str, dict[str, JsonValue]] | None
+    ) -> dict[str, dict[str, JsonValue]] | None:
+        if value is not None and not value:
+            raise ValueError("should name one arm at least, such as `UiM: {}`")
+        return value
+
+    @field_validator("sweep")
+    @classmethod
+    def _either(
+        cls, value: dict[str, tuple[JsonValue, ...]] | None, info: ValidationInfo
+    ) -> dict[str, tuple[JsonValue, ...]] | None:
+        if value is None:
+            # An arm that is wrong is told already; it is not a second mistake that there is none.
+            if "arms" in info.data and info.data["arms"] is None:
+                raise ValueError(
+                    "should hold arms or a sweep to compare; one recommender alone is trained by python -m recommender.train"
+                )
+            return None
+        if info.data.get("arms") is not None:
+            raise ValueError("should be left out where there are arms: one of the two says what is compared")
+        if not value or not all(value.values()):
+            raise ValueError(
+                "should name a key and its values, such as `recommender.params.interests: [1, 2, 3]`"
+            )
+        return value
+
+    @field_validator("cutoffs")
+    @classmethod
+    def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return increasing(value)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The shortened histories that are tried; none for whole ones only."""
+        return (self.cold_start.lengths or ()) if self.cold_start else ()

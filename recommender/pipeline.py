@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,9 @@ class Prepared:
     labels: ProfileLabels
     fingerprint: str
     """Hash of users, items and interactions after filtering."""
+    _encoded: dict[tuple[str, str, int], CatalogueFeatures | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @cached_property
     def profile(self) -> Tensor:
@@ -68,6 +71,15 @@ class Prepared:
     def served(self, phase: str) -> Histories:
         """What models may read, and must not propose, at "validation" or "test"."""
         return Histories.of(self.split.history(phase), len(self.split.dataset.users))
+
+    def encoded(
+        self, modality: str, source: str, seed: int, encode: Callable[[], CatalogueFeatures | None]
+    ) -> CatalogueFeatures | None:
+        """The items' features from `source`: made by `encode` the first time, whatever models ask for them later."""
+        key = (modality, source, seed)
+        if key not in self._encoded:
+            self._encoded[key] = encode()
+        return self._encoded[key]
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,7 @@ def build_recommender(
         text.modality if text else None,
         visual.modality if visual else None,
     )
-    torch.manual_seed(setup.seed)
+    torch.manual_seed(setup.training_seed)
     model = build(chosen.model, chosen.params, inputs).to(device)
     return Built(model, tuple(each for each in (text, visual) if each is not None))
 
@@ -146,7 +158,7 @@ def train_recommender(
 ) -> TrainingLog:
     """Train the built model on all users, as `recommender.training.train` does."""
     split = prepared.split
-    config = TrainingConfig(**setup.recommender.training.model_dump(), seed=setup.seed)
+    config = TrainingConfig(**setup.recommender.training.model_dump(), seed=setup.training_seed)
     return train(
         built.model,
         prepared.train,
@@ -223,24 +235,31 @@ def _features(
     """Text and pictures of the items, as far as the model reads them."""
     model = model_class(setup.recommender.model)
     dataset = prepared.split.dataset
-    text = visual = None
-    if model.reads_text:
-        text = catalogue_text(
+    chosen = setup.features
+
+    def encode_text() -> CatalogueFeatures | None:
+        return catalogue_text(
             dataset.items,
-            setup.features.text,
+            chosen.text,
             device,
             setup.seed,
             lambda done, planned: progress(done, planned, "encoding texts"),
         )
-    if model.reads_visual:
-        if setup.data.images is not None:
-            dataset = with_images(dataset, setup.data.images)
-        visual = catalogue_visual(
-            dataset.items,
-            setup.features.visual,
+
+    def encode_visual() -> CatalogueFeatures | None:
+        pictured = dataset if setup.data.images is None else with_images(dataset, setup.data.images)
+        return catalogue_visual(
+            pictured.items,
+            chosen.visual,
             device,
             lambda done, planned: progress(done, planned, "encoding pictures"),
         )
+
+    text = visual = None
+    if model.reads_text:
+        text = prepared.encoded("text", chosen.text, setup.seed, encode_text)
+    if model.reads_visual:
+        visual = prepared.encoded("visual", chosen.visual, setup.seed, encode_visual)
     return text, visual
 
 

@@ -27,21 +27,7 @@ class TrainedDirectory:
     @classmethod
     def create(cls, out: Path | None, runs: Path, name: str) -> Self:
         """Make `out`, or a new folder `runs/NAME-TIME-ID`; DirectoryError if `out` holds anything already."""
-        if out is None:
-            out = runs / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            if any(out.iterdir()):
-                raise DirectoryError(
-                    f"{out} is not empty; give --out a new folder, so that no record is overwritten"
-                )
-        except (FileExistsError, NotADirectoryError):
-            raise DirectoryError(f"{out} is a file; give --out a new folder") from None
-        except OSError as error:
-            raise DirectoryError(
-                f"{out}: cannot be made ({error.strerror}); give --out another folder"
-            ) from error
-        return cls(out)
+        return cls(new_folder(out, runs, name))
 
     @property
     def scenario(self) -> Path:
@@ -66,6 +52,25 @@ class TrainedDirectory:
     def candidates(self, phase: str) -> Path:
         """The sampled items of a phase, where the scenario asks for some."""
         return self.path / f"candidates-{phase}.parquet"
+
+
+def new_folder(out: Path | None, runs: Path, name: str) -> Path:
+    """Make `out`, or a new folder `runs/NAME-TIME-ID`; DirectoryError if `out` holds anything already."""
+    if out is None:
+        out = runs / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise DirectoryError(
+                f"{out} is not empty; give --out a new folder, so that no record is overwritten"
+            )
+    except (FileExistsError, NotADirectoryError):
+        raise DirectoryError(f"{out} is a file; give --out a new folder") from None
+    except OSError as error:
+        raise DirectoryError(
+            f"{out}: cannot be made ({error.strerror}); give --out another folder"
+        ) from error
+    return out
 
 
 def write_json(path: Path, value: Any) -> None:

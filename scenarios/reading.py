@@ -33,6 +33,11 @@ def read(model: type[_Model], path: Path, overrides: Sequence[str] = ()) -> _Mod
     `scenarios/NAME.yaml` finds the shipped file of that name where the current folder has none. Paths inside are
     relative to the current folder. Raises ScenarioError naming `file:line` or `--set KEY` of each mistake.
     """
+    return typed(model, read_document(path, overrides))
+
+
+def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
+    """As `read`, before it is a model: the value of the file, overrides in their place, and where each part stands."""
     found = find(path)
     try:
         text = found.read_text(encoding="utf-8")
@@ -46,9 +51,22 @@ def read(model: type[_Model], path: Path, overrides: Sequence[str] = ()) -> _Mod
             raise ScenarioError(
                 f"{found}:1: a scenario is a mapping of keys to values, such as `name: cold_start`"
             )
-        return build(model, _overridden(document, overrides))
+        return _overridden(document, overrides)
     except DocumentError as error:
         raise ScenarioError(str(error)) from None
+
+
+def typed(model: type[_Model], document: Document) -> _Model:
+    """The document's value as `model`; ScenarioError naming the place of each mistake."""
+    try:
+        return build(model, document)
+    except DocumentError as error:
+        raise ScenarioError(str(error)) from None
+
+
+def changed(document: Document, key: str, new: JsonValue, place: str) -> Document:
+    """The document with the value at a dotted `key` replaced; a mistake in it is told to be at `place`."""
+    return _put(document, tuple(key.split(".")), Document(new, {(): place}), place)
 
 
 def find(path: Path) -> Path:
@@ -75,7 +93,6 @@ def dump(scenario: BaseModel) -> str:
 
 
 def _overridden(document: Document, overrides: Sequence[str]) -> Document:
-    value, places = document.value, dict(document.places)
     for override in overrides:
         key, equals, text = override.partition("=")
         name = f"--set {key.strip()}"
@@ -83,10 +100,16 @@ def _overridden(document: Document, overrides: Sequence[str]) -> Document:
         if not equals or not all(loc):
             # What follows may be a secret that was mistyped: only the part before "=" is repeated.
             raise ScenarioError(f"{name}: write --set KEY=VALUE, such as --set users.count=50")
-        new = parse(text, name, lines=False)
-        value = _replaced(value, loc, new.value, name)
-        places = {at: place for at, place in places.items() if at[: len(loc)] != loc}
-        places |= {loc + at: name for at in new.places}
+        document = _put(document, loc, parse(text, name, lines=False), name)
+    return document
+
+
+def _put(document: Document, loc: Loc, new: Document, name: str) -> Document:
+    value = _replaced(document.value, loc, new.value, name)
+    places = {at: place for at, place in document.places.items() if at[: len(loc)] != loc}
+    # A section that is only there because of this value is a mistake of this value, where it is one.
+    places |= {loc[:n]: name for n in range(1, len(loc)) if loc[:n] not in places}
+    places |= {loc + at: place for at, place in new.places.items()}
     return Document(value, places)
 
 

@@ -36,3 +36,10 @@ def named(*shipped: str) -> AfterValidator:
         raise ValueError(f"should be {', '.join(shipped)} or a plug-in as module:Class, not {value!r}")
 
     return AfterValidator(check)
+
+
+def increasing(values: tuple[int, ...]) -> tuple[int, ...]:
+    """The values as they are; ValueError where one repeats or is smaller than the one before."""
+    if list(values) != sorted(set(values)):
+        raise ValueError(f"should increase and not repeat: {sorted(set(values))}")
+    return values

@@ -22,7 +22,7 @@ from agents.user import Script
 from prompts import inline, load_family
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
-from simulator.proposing import history_profile, truncated
+from recommender.truncation import history_profile, known_for, truncated
 from simulator.scenario import ScenarioError
 from simulator.world import Member
 
@@ -59,17 +59,11 @@ def choose_audience(scenario: Scenario, prepared: Prepared) -> Audience:
     ScenarioError if there are fewer than asked for.
     """
     split = prepared.split
-    count = len(split.dataset.users)
     lengths: dict[str, int | None] = {"history-all": None}
     if scenario.cold_start.lengths is not None:
         lengths = {f"history-{length}": length for length in scenario.cold_start.lengths}
     longest = max((length for length in lengths.values() if length is not None), default=1)
-    eligible = (
-        (np.bincount(split.train.user, minlength=count) >= longest)
-        & (np.bincount(split.validation.user, minlength=count) > 0)
-        & (np.bincount(split.test.user, minlength=count) > 0)
-    )
-    rows = keyed_generator(scenario.seed, "audience").permutation(np.flatnonzero(eligible))
+    rows = keyed_generator(scenario.seed, "audience").permutation(known_for(split, longest))
     if len(rows) < scenario.users.count:
         raise ScenarioError(
             f"users.count is {scenario.users.count}, but {split.dataset.label} has {len(rows)} users with at least "

@@ -9,16 +9,15 @@ import numpy as np
 
 from recommender.data.dataset import Interactions
 from recommender.data.histories import Histories
-from recommender.data.splitting import concatenate, latest
+from recommender.data.splitting import concatenate
 from recommender.evaluation import propose
+from recommender.truncation import history_profile, truncated
 from simulator.transcript.proposals import Proposal, append_proposals, read_proposals
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from torch import Tensor
 
     from recommender.data.splitting import Split
     from recommender.features.profile import ProfileLabels
@@ -39,16 +38,6 @@ class Proposer(Protocol):
     ) -> list[Proposal]:
         """One proposal per user, in order. `accepted` and `shown` are what earlier rounds added, by user id."""
         ...
-
-
-def truncated(history: Interactions, length: int | None) -> Interactions:
-    """The newest `length` interactions of each user; all of them for None."""
-    return history if length is None else latest(history, length)
-
-
-def history_profile(labels: ProfileLabels, split: Split, history: Interactions, length: int | None) -> Tensor:
-    """Labels of users with a history of this length: of train for whole histories, else of what is left."""
-    return labels.labels(split.train if length is None else truncated(history, length))
 
 
 class RecommenderProposer:

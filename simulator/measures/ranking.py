@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from recommender.intervals import bootstrap_interval, mean_interval
 from recommender.metrics import ranking_metrics
-from simulator.measures.intervals import bootstrap_interval, mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

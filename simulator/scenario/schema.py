@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
-from recommender.configuration import Setup
-from scenarios.section import Count, PositiveInts, Section, Share, named
+from recommender.configuration import ColdStart, Setup
+from scenarios.section import Count, PositiveInts, Section, Share, increasing, named
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
 
@@ -135,18 +135,6 @@ class Prompts(Section):
     """Order of the candidates in the prompt: shuffled by a seed per user, or best first as recommended."""
 
 
-class ColdStart(Section):
-    """Truncation of the users' histories (Table V)."""
-
-    lengths: PositiveInts | None = (5, 10, 30)
-    """The newest so many interactions are kept, one run of the audience for each; null keeps whole histories."""
-
-    @field_validator("lengths")
-    @classmethod
-    def _distinct(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        return None if value is None else _increasing(value)
-
-
 class Refinement(Section):
     """How 2N candidates and an answer become the N that are shown."""
 
@@ -197,10 +185,4 @@ class Scenario(Setup):
         n = info.data.get("n")
         if n is not None and max(value) > n:
             raise ValueError(f"should not exceed the n = {n} places of the final list, as {max(value)} does")
-        return _increasing(value)
-
-
-def _increasing(values: tuple[int, ...]) -> tuple[int, ...]:
-    if list(values) != sorted(set(values)):
-        raise ValueError(f"should increase and not repeat: {sorted(set(values))}")
-    return values
+        return increasing(value)

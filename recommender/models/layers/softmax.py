@@ -9,6 +9,7 @@ arXiv:2507.09331; the older custom of correcting the target too does not approac
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from recommender.data.histories import Histories
-from recommender.models.base import ModelError, scores
+from recommender.models.base import ModelError, best_interest, scores
 from recommender.models.layers.distributed import gather_across
 from recommender.models.layers.negatives import PopularityNegatives
 
@@ -32,8 +33,8 @@ Negatives = Literal["full", "in_batch"] | int
 As an option of a model: `negatives: Negatives = field(default="full", metadata={"types": (str, int)})`.
 """
 
-_LOGITS = 2**21
-"""Logits held at a time: few enough for the next pass over them to find them in a cache, enough for a fast product."""
+_LOGITS_CPU, _LOGITS = 2**18, 2**23
+"""Logits held at a time: on a CPU as many as its cache takes, elsewhere enough to keep the device busy."""
 
 
 class CatalogueSoftmax(nn.Module):
@@ -145,7 +146,7 @@ def sampled_softmax_loss(positive: Tensor, negative: Tensor, log_count: Tensor, 
 
 def _best(vectors: Tensor, own: Tensor) -> Tensor:
     """(N, n) best-interest scores of `vectors` (N, K, d) for each one's own items (N, n, d)."""
-    return torch.bmm(vectors, own.transpose(1, 2)).max(dim=1).values
+    return best_interest(torch.bmm(vectors, own.transpose(1, 2)))
 
 
 class _ChunkedSoftmax(torch.autograd.Function):
@@ -160,25 +161,31 @@ class _ChunkedSoftmax(torch.autograd.Function):
         total = vectors.new_zeros((), dtype=precise)
         of_vectors = torch.empty_like(vectors)
         of_table = torch.zeros_like(table)
-        rows = max(1, _LOGITS // max(1, interests * len(table)))
+        held = _LOGITS_CPU if vectors.device.type == "cpu" else _LOGITS
+        rows = max(1, held // max(1, interests * len(table)))
         for begin in range(0, count, rows):
             chosen = vectors[begin : begin + rows]
             wanted = target[begin : begin + rows, None]
-            flat = chosen.reshape(-1, width)
-            product = (flat @ table.T).view(len(chosen), interests, len(table))
-            best, winner = product.max(dim=1) if interests > 1 else (product[:, 0], None)
+            # Interests first: each one's logits are then one block, to be compared and filled without strides.
+            flat = chosen.transpose(0, 1).reshape(-1, width)
+            product = (flat @ table.T).view(interests, len(chosen), len(table))
+            best = functools.reduce(torch.maximum, product.unbind())
             logits = best.to(precise) / temperature
             log_z = logits.logsumexp(1, keepdim=True)
             total += (log_z - logits.gather(1, wanted)).sum()
             # d loss / d s = softmax - one hot of the target.
             slope = logits.sub_(log_z).exp_()
             slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1))
-            slope = (slope / (temperature * count)).to(product.dtype)
-            if winner is not None:
-                slope = torch.zeros_like(product).scatter_(1, winner[:, None], slope[:, None])
-                slope = slope.view(-1, len(table))
-            of_vectors[begin : begin + rows] = (slope @ table).view_as(chosen)
-            of_table += slope.T @ flat
+            slope /= temperature * count
+            for number, own in enumerate(product.unbind(), start=1):
+                won = own == best
+                torch.mul(slope, won, out=own)
+                if number < interests:
+                    # Of interests that are equally good the first has it all, as with max.
+                    slope.masked_fill_(won, 0)
+            slopes = product.view(-1, len(table))
+            of_vectors[begin : begin + rows] = (slopes @ table).view(interests, -1, width).transpose(0, 1)
+            of_table += slopes.T @ flat
         ctx.save_for_backward(of_vectors, of_table)
         return total / count
 

@@ -134,7 +134,7 @@ def test_one_block_written_out(batch):
 
 
 def test_no_logits_of_every_place_are_held(batch, monkeypatch):
-    monkeypatch.setattr("recommender.models.layers.softmax._LOGITS", 300)
+    monkeypatch.setattr("recommender.models.layers.softmax._LOGITS_CPU", 300)
     model = make()
     big = rows(batch, torch.arange(100) % 5)
     with LargestTensor() as largest:

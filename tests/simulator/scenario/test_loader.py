@@ -232,9 +232,7 @@ def test_a_file_that_is_not_there_names_the_nearest(tmp_path, monkeypatch):
         ScenarioError, match=r"no scenario file scenarios/cold_strt.yaml; did you mean 'scenarios/cold_start"
     ):
         load(Path("scenarios/cold_strt.yaml"))
-    with pytest.raises(
-        ScenarioError, match=r"no scenario file mine.yaml; known are scenarios/cold_start.yaml"
-    ):
+    with pytest.raises(ScenarioError, match=r"no scenario file mine.yaml; known are scenarios/ablation.yaml"):
         load(Path("mine.yaml"))
     with pytest.raises(ScenarioError, match="Is a directory"):
         load(tmp_path)

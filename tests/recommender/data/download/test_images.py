@@ -1,8 +1,8 @@
 import io
 import json
 import random
+import time
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 from file_server import Page
@@ -127,11 +127,12 @@ def test_a_host_that_asks_for_a_long_wait_is_left_alone(serve, folder):
 def test_one_host_is_asked_by_few_and_slowly(serve, folder):
     server = serve({f"/{n}": Page(picture(), drip=0.02) for n in range(12)})
     wanted = {str(n): server.url(f"/{n}") for n in range(12)}
+    began = time.monotonic()
     fetch_images(wanted, folder, manners=replace(QUICK, delay=0.05))
     assert server.at_once <= 2
     times = sorted(request.time for request in server.requests)
-    assert times[-1] - times[0] >= 11 * 0.05 - 0.02
-    assert all(later - earlier > 0.03 for earlier, later in pairwise(times))
+    # On a busy machine a request may be late and the next one on time, but none can be early.
+    assert all(asked - began >= 0.05 * number for number, asked in enumerate(times))
 
 
 def test_all_hosts_together_get_no_more_than_a_few_connections(serve, folder):

@@ -51,7 +51,7 @@ def test_in_chunks_of_any_size_it_is_the_cross_entropy_and_so_is_its_gradient(
     vectors, table, target, _ = examples(seed, interests, count, items)
     expected = functional.cross_entropy(scores(vectors, table) / temperature, target)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(softmax, "_LOGITS", logits)
+        patch.setattr(softmax, "_LOGITS_CPU", logits)
         loss = softmax_loss(vectors, table, target, temperature)
     torch.testing.assert_close(loss, expected)
     # Times a constant, as where a loss is one term of several.
@@ -69,7 +69,7 @@ def test_large_logits_are_no_overflow():
 
 
 def test_the_whole_softmax_never_holds_all_logits(monkeypatch):
-    monkeypatch.setattr(softmax, "_LOGITS", 3 * 400)
+    monkeypatch.setattr(softmax, "_LOGITS_CPU", 3 * 400)
     vectors, table, target, _ = examples(count=50, items=400)
     with LargestTensor() as largest:
         softmax_loss(vectors, table, target).backward()

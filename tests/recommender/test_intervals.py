@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.measures.intervals import mean_interval
+from recommender.intervals import mean_interval
 
 
 def wilson(hits, n, z=1.959963984540054):
@@ -25,8 +25,9 @@ def test_shares_get_wilsons_interval(case):
     assert (found.low, found.high) == pytest.approx(wilson(hits, n), abs=1e-9)
 
 
-def test_other_values_get_the_bca_bootstrap():
-    values = np.random.default_rng(1).beta(0.5, 2, 80)
+@pytest.mark.parametrize("users", [3, 80, 3_000])
+def test_other_values_get_the_bca_bootstrap(users):
+    values = np.random.default_rng(1).beta(0.5, 2, users)
     found = mean_interval(values, seed=4)
     expected = stats.bootstrap(
         (values,), np.mean, n_resamples=2_000, method="BCa", rng=np.random.default_rng(4)
