@@ -46,7 +46,7 @@ from benchmarks.peers.exchange import (
     export_sequences,
     export_split,
 )
-from benchmarks.peers.pairings import DIM, PAIRINGS, Pairing
+from benchmarks.peers.pairings import DIM, LIBRARIES, PAIRINGS, Pairing
 from benchmarks.peers.rounds import Course, Plan, alternate, ratios, typical
 from benchmarks.peers.sides import Ours, Seconds, Side, Theirs
 from benchmarks.recording import record
@@ -91,7 +91,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--peers", nargs="+", choices=list(PAIRINGS), default=list(PAIRINGS))
-    for library in ("recbole", "cornac"):
+    for library in LIBRARIES:
         options.add_argument(
             f"--{library}-python", type=Path, help=f"the Python in which {library} is installed"
         )
@@ -334,15 +334,10 @@ def _result_name(chosen: argparse.Namespace) -> str:
 
 def _command(words: Sequence[str]) -> str:
     """The command without the interpreters, which are where each machine has them."""
-    kept = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in {"--recbole-python", "--cornac-python"}:
-            skip = True
-        else:
-            kept.append(word)
+    interpreters = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for library in LIBRARIES:
+        interpreters.add_argument(f"--{library}-python")
+    _, kept = interpreters.parse_known_args(words)
     return " ".join(["python -m benchmarks.versus_peers", *kept])
 
 

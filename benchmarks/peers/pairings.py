@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LIBRARIES = ("recbole", "cornac")
 DIM = 64
 _BATCH = 8192
 _HISTORY = 20
