@@ -53,8 +53,8 @@ def test_a_pair_that_stands_twice_counts_once():
     assert set(sampler.draw(torch.zeros(50, dtype=torch.int64), 1).flatten().tolist()) == {0, 2}
 
 
-@pytest.mark.parametrize("items", [2**30 - 1, 2**31 + 5])
-def test_a_catalogue_whose_pairs_pass_32_bits_is_drawn_from_as_well(items):
+@pytest.mark.parametrize("items", [2**30 - 1, 2**30 + 5])
+def test_pairs_that_pass_32_bits_are_drawn_from_as_well(items):
     torch.manual_seed(0)
     sampler = UniformNegatives(histories([[1], [0, items - 1]]), items)
     drawn = sampler.draw(torch.ones(1000, dtype=torch.int64), 1).flatten()
