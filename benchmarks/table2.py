@@ -71,8 +71,9 @@ class _Run:
 
     def save(self, file: Path) -> None:
         told = [self.validation, self.best, self.epochs, self.limit, self.seconds]
+        columns: dict[str, Any] = {"told": np.array(told), **self.metrics}
         with file.with_suffix(".part").open("wb") as out:
-            np.savez(out, told=np.array(told), **self.metrics)
+            np.savez(out, **columns)
         file.with_suffix(".part").replace(file)
 
     @classmethod
