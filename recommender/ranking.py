@@ -25,15 +25,17 @@ def top(scores: Tensor, k: int, mask: Tensor | None = None) -> tuple[Tensor, Ten
     """
     if mask is not None:
         scores = scores.masked_fill(mask, -torch.inf)
-    k = min(k, scores.shape[1])
-    values, index = scores.topk(k, dim=1)
+    width = scores.shape[1]
+    k = min(k, width)
+    # One more than asked for shows whether the cut falls between equal scores.
+    best, index = scores.topk(min(k + 1, width), dim=1)
+    cut = best[:, k - 1] == best[:, -1] if width > k else torch.zeros_like(best[:, 0], dtype=torch.bool)
     # torch.topk returns ties in no fixed order and cuts them anywhere: order what it returned by item number,
     # then redo the rare rows in which the cut fell between equal scores.
-    index, order = index.sort(dim=1)
-    values = values.gather(1, order)
+    index, order = index[:, :k].sort(dim=1)
+    values = best.gather(1, order)
     values, order = values.sort(dim=1, descending=True, stable=True)
     index = index.gather(1, order)
-    cut = (scores >= values[:, -1:]).sum(1) > k
     if cut.any():
         full, where = scores[cut].sort(dim=1, descending=True, stable=True)
         values[cut], index[cut] = full[:, :k], where[:, :k]

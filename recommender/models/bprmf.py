@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from recommender.models.base import Batch, Inputs, ModelError, Recommender
-from recommender.models.layers.negatives import UniformNegatives
+from recommender.models.layers.pairwise import PairwiseLoss
 
 
 @dataclass(frozen=True)
@@ -41,19 +40,12 @@ class BPRMF(Recommender):
         self.bias = nn.Parameter(torch.zeros(inputs.items))
         nn.init.normal_(self.user.weight, std=config.dim**-0.5 / 2)
         nn.init.normal_(self.item.weight, std=config.dim**-0.5 / 2)
-        self.sampler = UniformNegatives(inputs.train, inputs.items)
+        self.pairwise = PairwiseLoss(inputs, config.negatives, config.regularisation)
 
     def loss(self, batch: Batch) -> Tensor:
         """-log sigmoid of positive minus negative score, averaged over pairs, plus the L2 term."""
-        assert batch.target is not None
-        negative = self.sampler.draw(batch.user, self.config.negatives)
-        p = self.user(batch.user)
-        q = self.item(batch.target)
-        q_negative = self.item(negative)
-        margin = ((q[:, None] - q_negative) * p[:, None]).sum(-1)
-        margin = margin + self.bias[batch.target][:, None] - self.bias[negative]
-        norm = p.square().sum() + q.square().sum() + q_negative.square().sum() / self.config.negatives
-        loss: Tensor = self.config.regularisation * norm / len(p) - functional.logsigmoid(margin).mean()
+        user, item = self.user.weight, self.item.weight
+        loss: Tensor = self.pairwise(batch, user, item, [user], [item], self.bias)
         return loss
 
     def users(self, batch: Batch) -> Tensor:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from recommender.models.base import Batch, Inputs, ModelError, Recommender
-from recommender.models.layers.negatives import UniformNegatives
+from recommender.models.layers.pairwise import PairwiseLoss
 
 
 @dataclass(frozen=True)
@@ -59,24 +58,19 @@ class VBPR(Recommender):
             nn.init.normal_(self.visual_user.weight, std=config.visual_dim**-0.5 / 2)
             # E and b' as one map; no bias, so that the zero row of an item without a picture stays zero.
             self.visual = nn.Linear(inputs.visual.dim, config.visual_dim + 1, bias=False)
-        self.sampler = UniformNegatives(inputs.train, inputs.items)
+        self.pairwise = PairwiseLoss(inputs, config.negatives, config.regularisation)
 
     def loss(self, batch: Batch) -> Tensor:
         """-log sigmoid of positive minus negative score, averaged over pairs, plus the L2 terms."""
-        assert batch.target is not None
-        negative = self.sampler.draw(batch.user, self.config.negatives)
-        users, table = self.users(batch), self.items()
-        positive_item, negative_item = (
-            functional.embedding(item, table) for item in (batch.target[:, None], negative)
-        )
-        margin = ((positive_item - negative_item) * users).sum(-1)
-        # The last column of `users` is the constant of the bias.
-        norm = users[..., :-1].square().sum() + self.item(batch.target).square().sum()
-        norm = norm + self.item(negative).square().sum() / self.config.negatives
-        loss: Tensor = self.config.regularisation * norm / len(users) - functional.logsigmoid(margin).mean()
-        if self.features is not None:
-            loss = loss + self.config.visual_regularisation * self.visual.weight.square().sum()
-        return loss
+        user, item, bias = self.user.weight, self.item.weight, self.bias
+        if self.features is None:
+            loss: Tensor = self.pairwise(batch, user, item, [user], [item], bias)
+            return loss
+        visual_user = self.visual_user.weight
+        seen, shared = self._seen(self.features)
+        users, items = torch.cat([user, visual_user], dim=1), torch.cat([item, seen], dim=1)
+        loss = self.pairwise(batch, users, items, [user, visual_user], [item], bias + shared)
+        return loss + self.config.visual_regularisation * self.visual.weight.square().sum()
 
     def users(self, batch: Batch) -> Tensor:
         """(B, 1, d) [g_u, t_u, 1]."""
@@ -89,5 +83,10 @@ class VBPR(Recommender):
         """(I, d) [g_i, E f_i, b_i + b' . f_i]."""
         if self.features is None:
             return torch.cat([self.item.weight, self.bias[:, None]], dim=1)
-        seen, shared = self.visual(self.features).split([self.config.visual_dim, 1], dim=1)
-        return torch.cat([self.item.weight, seen, self.bias[:, None] + shared], dim=1)
+        seen, shared = self._seen(self.features)
+        return torch.cat([self.item.weight, seen, (self.bias + shared)[:, None]], dim=1)
+
+    def _seen(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """E f_i (I, d) and b' . f_i (I,)."""
+        both = self.visual(features)
+        return both[:, :-1], both[:, -1]

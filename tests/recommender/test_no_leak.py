@@ -129,9 +129,9 @@ def test_corrupting_every_held_out_row_changes_no_bit(split):
 def test_what_is_compared_is_all_that_is_fitted(split):
     names = fitted(split).keys()
     assert {"labels fitted", "text", "train items", "popularity items"} <= names
-    assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule"} <= names
+    assert {"bprmf.user.weight", "bprmf.pairwise.sampler.start", "uim.capsule"} <= names
     assert {"sasrec.softmax.sampler.log_q", "comirec.softmax.log_share"} <= names
-    assert {"bprmf.user.weight", "bprmf.sampler.start", "uim.capsule", "lightgcn.graph.item_of_user"} <= names
+    assert {"bprmf.user.weight", "bprmf.pairwise.sampler.start", "uim.capsule", "lightgcn.graph.item_of_user"} <= names
 
 
 def popularity_of_everything(split):
@@ -206,15 +206,15 @@ def test_corrupting_train_changes_all_that_is_fitted_to_interactions(split):
         "uim.tower.present",
         "uim.tower.weight",
         "uim.first_logits",
-        "bprmf.sampler.start",
-        "bprmf.sampler.free",
+        "bprmf.pairwise.sampler.start",
+        "bprmf.pairwise.sampler.free",
         "svdpp.sampler.start",
         "svdpp.sampler.free",
         "svdpp.train_start",
         "itemknn items",
         "ease items",
-        "vbpr.sampler.start",
-        "vbpr.sampler.free",
+        "vbpr.pairwise.sampler.start",
+        "vbpr.pairwise.sampler.free",
         "comirec.softmax.start",
         "mmgcn.networks.0.features",
         "mmgcl.modalities.0.features",

@@ -39,12 +39,19 @@ class PairwiseLoss(nn.Module):
         items: Tensor,
         user_rows: Sequence[Tensor],
         item_rows: Sequence[Tensor],
+        bias: Tensor | None = None,
     ) -> Tensor:
-        """Scalar; scores are of the tables `users` (U, d) and `items` (I, d), norms of the learnt tables behind them."""
+        """Scalar; scores are of the tables `users` (U, d) and `items` (I, d), norms of the learnt tables behind them.
+
+        `bias` (I,) is added to the scores of items.
+        """
         assert batch.target is not None
         positive = batch.target[:, None]
         negative = self.sampler.draw(batch.user, self.negatives)
-        score = pair_scores(users, items, batch.user, torch.cat([positive, negative], dim=1))
+        item = torch.cat([positive, negative], dim=1)
+        score = pair_scores(users, items, batch.user, item)
+        if bias is not None:
+            score = score + functional.embedding(item, bias[:, None])[..., 0]
         loss = -functional.logsigmoid(score[:, :1] - score[:, 1:]).mean()
         if not self.regularisation:
             return loss

@@ -30,7 +30,7 @@ def test_the_exported_vectors_give_p_q_plus_b():
 def test_the_loss_is_bpr_over_the_drawn_negatives_plus_l2(monkeypatch):
     model = make(negatives=2, regularisation=0.01)
     negatives = torch.tensor([[4, 5], [6, 6]])
-    monkeypatch.setattr(model.sampler, "draw", lambda user, count: negatives)
+    monkeypatch.setattr(model.pairwise.sampler, "draw", lambda user, count: negatives)
     loss = model.loss(batch_of(1, 2, target=torch.tensor([10, 20])))
     table = scores(model.users(batch_of(1, 2)), model.items())
     p, q = model.user.weight, model.item.weight

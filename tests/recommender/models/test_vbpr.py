@@ -55,7 +55,7 @@ def test_an_item_without_a_picture_gets_nothing_from_what_is_visual():
 
 def test_the_loss_is_bpr_over_the_drawn_negatives_plus_l2(monkeypatch):
     model = make(negatives=2, regularisation=0.01, visual_regularisation=0.1)
-    monkeypatch.setattr(model.sampler, "draw", lambda user, count: NEGATIVES)
+    monkeypatch.setattr(model.pairwise.sampler, "draw", lambda user, count: NEGATIVES)
     loss = model.loss(batch_of(1, 2, target=torch.tensor([10, 20])))
     pairs = [(1, 10, 4), (1, 10, 5), (2, 20, 6), (2, 20, 6)]
     bpr = sum(-torch.log(torch.sigmoid(score(model, u, i) - score(model, u, j))) for u, i, j in pairs) / 4
@@ -74,7 +74,7 @@ def test_without_pictures_it_is_bprmf(monkeypatch):
     other.load_state_dict(model.state_dict())
     batch = batch_of(1, 2, target=torch.tensor([10, 20]))
     for each in (model, other):
-        monkeypatch.setattr(each.sampler, "draw", lambda user, count: NEGATIVES)
+        monkeypatch.setattr(each.pairwise.sampler, "draw", lambda user, count: NEGATIVES)
     torch.testing.assert_close(model.loss(batch), other.loss(batch))
     assert torch.equal(model.score(batch, model.catalogue()), other.score(batch, other.catalogue()))
 

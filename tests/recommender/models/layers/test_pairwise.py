@@ -57,6 +57,23 @@ def test_it_is_bpr_over_the_drawn_negatives_plus_the_norms_of_the_learnt_rows(mo
     torch.testing.assert_close(loss(batch, users, items, [p, r], [q]), bpr + 0.01 * norm / 2)
 
 
+def test_a_bias_is_one_more_dimension_of_the_items(monkeypatch):
+    loss = pairwise()
+    negatives = torch.tensor([[4, 5], [6, 10]])
+    monkeypatch.setattr(loss.sampler, "draw", lambda user, count: negatives)
+    inputs = toy_inputs()
+    users, items = torch.randn(inputs.users, 4), torch.randn(inputs.items, 4)
+    bias = torch.randn(inputs.items).requires_grad_()
+    nothing = torch.zeros(2, 0, dtype=torch.int64)
+    batch = Batch(torch.tensor([1, 2]), nothing, nothing, torch.tensor([10, 20]))
+    found = loss(batch, users, items, [], [], bias)
+    ones = torch.ones(inputs.users, 1)
+    expected = loss(batch, torch.cat([users, ones], 1), torch.cat([items, bias[:, None]], 1), [], [])
+    torch.testing.assert_close(found, expected)
+    for got, right in zip(torch.autograd.grad(found, bias), torch.autograd.grad(expected, bias), strict=True):
+        torch.testing.assert_close(got, right)
+
+
 @pytest.mark.parametrize(("negatives", "regularisation"), [(0, 0.0), (1, -1.0), (1, float("nan"))])
 def test_options_out_of_range_are_refused(negatives, regularisation):
     with pytest.raises(ModelError, match=r"recommender\.params: BPR needs"):
