@@ -131,7 +131,12 @@ def test_what_is_compared_is_all_that_is_fitted(split):
     assert {"labels fitted", "text", "train items", "popularity items"} <= names
     assert {"bprmf.user.weight", "bprmf.pairwise.sampler.start", "uim.capsule"} <= names
     assert {"sasrec.softmax.sampler.log_q", "comirec.softmax.log_share"} <= names
-    assert {"bprmf.user.weight", "bprmf.pairwise.sampler.start", "uim.capsule", "lightgcn.graph.item_of_user"} <= names
+    assert {
+        "bprmf.user.weight",
+        "bprmf.pairwise.sampler.start",
+        "uim.capsule",
+        "lightgcn.graph.item_of_user",
+    } <= names
 
 
 def popularity_of_everything(split):
