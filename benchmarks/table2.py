@@ -63,7 +63,8 @@ class _Run:
         params, training = setting
         began = time.perf_counter()
         model = task.build(name, params, seed)
-        log = task.train(model, {**training, "max_epochs": limit}, seed)
+        schedule = "constant" if limit == _EPOCHS else "cosine"
+        log = task.train(model, {**training, "max_epochs": limit, "schedule": schedule}, seed)
         metrics = task.test(model, _CUTOFFS)
         seconds = time.perf_counter() - began
         kept = {each: metrics[each] for each in _METRICS}
@@ -71,8 +72,9 @@ class _Run:
 
     def save(self, file: Path) -> None:
         told = [self.validation, self.best, self.epochs, self.limit, self.seconds]
+        columns: dict[str, Any] = {"told": np.array(told), **self.metrics}
         with file.with_suffix(".part").open("wb") as out:
-            np.savez(out, told=np.array(told), **self.metrics)
+            np.savez(out, **columns)
         file.with_suffix(".part").replace(file)
 
     @classmethod
@@ -97,7 +99,8 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="MODEL=N",
-        help=f"shorten the training of a model, or of all=N (default {_EPOCHS} epochs, early stopping); marked in the result",
+        help=f"shorten the training of a model, or of all=N, its learning rate falling to zero by then (default: {_EPOCHS} "
+        "epochs, constant); early stopping either way; marked in the result",
     )
     options.add_argument("--tuned", help="result of benchmarks.tuning to read (default: tuning-DATA)")
     options.add_argument("--folder", type=Path, help="keep what is finished here, and take from here what is")
@@ -167,7 +170,8 @@ def _entry(setting: Setting, seeds: Sequence[int], runs: Sequence[_Run]) -> dict
         "by_seed": {each: [round(value, 4) for value in values] for each, values in means.items()},
         "best_epoch": [run.best for run in runs],
         "epochs": [run.epochs for run in runs],
-        "cut_short": any(run.epochs and run.epochs >= run.limit for run in runs),
+        "shortened_to": runs[0].limit if runs[0].limit != _EPOCHS else None,
+        "best_was_last": any(run.epochs and run.best == run.epochs == run.limit for run in runs),
         "seconds": [round(run.seconds, 1) for run in runs],
     }
 

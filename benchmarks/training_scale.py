@@ -30,9 +30,10 @@ from recommender.models import Inputs, build
 from recommender.training import TrainingConfig, pick_device, train
 
 _MODELS: dict[str, tuple[dict[str, Any], int]] = {
-    "bprmf": ({}, 4096),
-    "uim": ({"negatives": 1024, "shared": True, "profile": False}, 1024),
+    "bprmf": ({}, 32_768),
+    "uim": ({"negatives": 1024, "shared": True, "profile": False}, 4096),
 }
+"""Options and batch. A step of AdamW passes over whole tables, so batches have to be of the order of the tables."""
 _PER_USER, _PER_ITEM = 100, 200
 _VALIDATED = 500
 """Users that are validated: ranking a whole catalogue for all is another measurement."""

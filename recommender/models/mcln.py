@@ -11,6 +11,7 @@ from torch.nn import functional
 from recommender.models.base import Batch, Inputs, ModelError
 from recommender.models.layers.mcln_items import ItemConfig, MclnItems
 from recommender.models.layers.negatives import UniformNegatives
+from recommender.models.layers.pairwise import pair_scores
 from recommender.models.layers.propagated import PropagatedRecommender
 
 
@@ -52,27 +53,21 @@ class MCLN(PropagatedRecommender):
     def loss(self, batch: Batch) -> Tensor:
         """BPR of each head, averaged over pairs and summed over heads, plus the L2 term.
 
-        The uninteracted item of a positive's attention is the user's drawn negative, that of a negative the next
-        one drawn. A head is not compared where one of the two items lacks its modality.
+        The heads of all items are made once a step, as there are more places in a batch than items. A head is not
+        compared where one of the two items lacks its modality.
         """
         assert batch.target is not None
         assert self.tower.user is not None
-        count = self.config.negatives
         users, g = self.tower.graph_vectors()
-        negative = self.sampler.draw(batch.user, count + 1)
-        # (B, negatives + 2): the positive first; each one's uninteracted item is its right neighbour.
+        heads, has = self.tower.catalogue_heads(g)
+        negative = self.sampler.draw(batch.user, self.config.negatives)
         item = torch.cat([batch.target[:, None], negative], dim=1)
-        row = torch.arange(item.numel(), device=item.device).view_as(item)
-        heads, has = self.tower.heads(
-            self.tower.tokens(g)[item].flatten(0, 1),
-            self.tower.present[item].flatten(0, 1),
-            torch.cat([row[:, 1:], row[:, -1:]], dim=1).flatten(),
-        )
-        heads, has = heads.unflatten(0, item.shape)[:, :-1], has.unflatten(0, item.shape)[:, :-1]
-        score = torch.einsum("bd,bnhd->bnh", users[batch.user], heads)
-        pair = has[:, :1] & has[:, 1:]
+        count = heads.shape[1]
+        head = item[..., None] * count + torch.arange(count, device=item.device)
+        score = pair_scores(users, heads.flatten(0, 1), batch.user, head.flatten(1)).view_as(head)
+        pair = has[item[:, :1]] & has[item[:, 1:]]
         bpr = -functional.logsigmoid(score[:, :1] - score[:, 1:]) * pair
-        ids = self.tower.item(item[:, :-1]).square().sum((0, 2))
+        ids = self.tower.item(item).square().sum((0, 2))
         norm = self.tower.user(batch.user).square().sum() + ids[0] + ids[1:].mean()
         loss: Tensor = bpr.sum(2).mean() + self.config.regularisation * norm / len(item)
         return loss

@@ -133,7 +133,11 @@ class MclnItems(nn.Module):
         return torch.cat([parts, m[:, None]], dim=1), functional.pad(present, (0, 1), value=True)
 
     def table(self, g: Tensor) -> Tensor:
-        """(I, d) e_i from all items' g (I, d), the second of `graph_vectors`.
+        """(I, d) e_i from all items' g (I, d), the second of `graph_vectors`."""
+        return self.catalogue_heads(g)[0].sum(1)
+
+    def catalogue_heads(self, g: Tensor) -> tuple[Tensor, Tensor]:
+        """(I, H, d) and (I, H): `heads` of all items from their g (I, d).
 
         In training each item's uninteracted one is drawn uniformly, else it is the catalogue's mean.
         """
@@ -141,11 +145,12 @@ class MclnItems(nn.Module):
         items = len(tokens)
         if self.training:
             other = torch.randint(items, (items,), device=tokens.device)
-            return self.heads(tokens, present, other)[0].sum(1)
+            return self.heads(tokens, present, other)
         mean = tokens.sum(0, keepdim=True) / present.sum(0)[:, None]
         tokens, present = torch.cat([tokens, mean]), functional.pad(present, (0, 0, 0, 1), value=True)
         other = torch.full((items + 1,), items, device=tokens.device)
-        return self.heads(tokens, present, other)[0][:items].sum(1)
+        heads, has = self.heads(tokens, present, other)
+        return heads[:items], has[:items]
 
 
 class CounterfactualAttention(nn.Module):

@@ -33,24 +33,26 @@ def test_the_score_is_one_user_vector_times_every_head():
 @torch.no_grad()
 def test_the_loss_is_bpr_per_head_where_both_items_have_the_modality(monkeypatch):
     model = make(negatives=2, regularisation=0.01)
-    # Item 0 has no text, 1 no picture, 2 neither. The third draw is only attended against.
-    drawn = torch.tensor([[4, 1, 5], [6, 2, 7]])
-    monkeypatch.setattr(model.sampler, "draw", lambda user, count: drawn[:, :count])
+    # Item 0 has no text, 1 no picture, 2 neither.
+    drawn = torch.tensor([[4, 1], [6, 2]])
+    monkeypatch.setattr(model.sampler, "draw", lambda user, count: drawn)
+    other = torch.randint(36, (36,), generator=torch.Generator().manual_seed(3))
+    monkeypatch.setattr(torch, "randint", lambda high, size, device: other)
     loss = model.loss(batch_of(1, 2, target=torch.tensor([10, 0])))
     tower = model.tower
     users, g = tower.graph_vectors()
     tokens = tower.tokens(g)
 
-    def heads(item, against):
-        rows = [item, against]
+    def heads(item):
+        rows = [item, int(other[item])]
         parts, has = tower.heads(tokens[rows], tower.present[rows], torch.tensor([1, 0]))
         return parts[0], has[0]
 
     total = 0.0
-    for user, row in ((1, (10, 4, 1, 5)), (2, (0, 6, 2, 7))):
-        positive, has = heads(row[0], row[1])
+    for user, row in ((1, (10, 4, 1)), (2, (0, 6, 2))):
+        positive, has = heads(row[0])
         for n in (1, 2):
-            negative, too = heads(row[n], row[n + 1])
+            negative, too = heads(row[n])
             for head in range(4):
                 if has[head] and too[head]:
                     margin = users[user] @ (positive[head] - negative[head])
