@@ -9,8 +9,8 @@ from recommender.testing import toy_inputs, toy_profile
 NEGATIVES = torch.tensor([[4, 5], [6, 6]])
 
 
-def make(inputs=None, **params):
-    torch.manual_seed(0)
+def make(inputs=None, seed=0, **params):
+    torch.manual_seed(seed)
     model = build("vbpr", {"dim": 8, "visual_dim": 4, **params}, inputs or toy_inputs())
     torch.nn.init.normal_(model.bias)
     return model
@@ -87,16 +87,20 @@ def test_pictures_rank_an_item_that_nobody_has_taken():
     sizes = torch.bincount(inputs.train.users()[keep], minlength=48)
     start = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)])
     train = replace(inputs.train, start=start, item=inputs.train.item[keep])
-    model = make(replace(inputs, train=train))
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
     examples = batch_of(*train.users().tolist(), target=train.item)
-    for _ in range(60):
-        optimiser.zero_grad()
-        model.loss(examples).backward()
-        optimiser.step()
-    scored = model.score(batch_of(*user.tolist()), model.catalogue())[:, new]
     same_taste = user % 3 == new // 12
-    assert (scored[same_taste][:, None] > scored[~same_taste]).float().mean() > 0.8
+    shares = []
+    for seed in range(4):
+        model = make(replace(inputs, train=train), seed=seed)
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+        # Few steps: one more item among so few is soon known to be taken by nobody.
+        for _ in range(30):
+            optimiser.zero_grad()
+            model.loss(examples).backward()
+            optimiser.step()
+        scored = model.score(batch_of(*user.tolist()), model.catalogue())[:, new]
+        shares.append((scored[same_taste][:, None] > scored[~same_taste]).float().mean())
+    assert sum(shares) / len(shares) > 0.75
 
 
 @pytest.mark.parametrize(
