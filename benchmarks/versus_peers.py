@@ -1,20 +1,27 @@
-"""Side by side with RecBole (BPR, LightGCN, SASRec) and cornac (VBPR): seconds and quality, in one run.
+r"""Side by side with RecBole (BPR, LightGCN, SASRec) and cornac (VBPR): seconds and quality, in one run.
 
 Both sides train and test on exactly the same rows (our per-user temporal 8:1:1, full ranking, seen items masked), with
-the same embedding width, layers, heads, history and number of negatives, the same number of examples a step, and
-the same number of threads. Epochs alternate, ours then theirs, and so do evaluations; one of each warms up, the next three
-give medians. train_ratio and eval_ratio are their seconds over ours, so above 1 we are faster.
+the same embedding width, layers, heads, history, negatives a target and targets a step, and the same number of threads.
+Epochs alternate, ours then theirs, and so do evaluations; one of each warms up, the next three give medians. A ratio
+is their seconds over ours, so above 1 we are faster; `_cpu` is the same of processor time, which on a machine that others
+use as well is the steadier of the two.
 
-- An epoch is one pass in which each train target is trained once. RecBole's SASRec sees one example for each prefix of a
-  history, ours a stretch of it whole, so our batch is counted in targets: as many steps an epoch on both sides.
-- An evaluation is each library's own, of test at @10 and @50. RecBole scores as many users at a time as we do (512);
-  its default, which is one user for a general model on these catalogues, is `eval_s_theirs_as_shipped`. For SASRec it gets one row a
-  user, and masks nothing, which is less work than ours.
+- An epoch is one pass in which each train target is trained once. RecBole's SASRec sees an example for each prefix of a
+  history, ours a stretch of it whole, so our batch is counted in targets too: as many steps an epoch on both sides.
+- An evaluation is each library's own, of test at @10 and @50. RecBole scores as many users at a time as we do (512). With
+  its default, one user for a general model on catalogues like these, it takes `eval_as_shipped_s_theirs`. For SASRec it gets
+  one row a user and masks nothing, which is less work than ours; cornac scores user by user and has no such option.
 - Quality: early stopping on validation NDCG@10 with a patience of 3 on both sides, then test. NDCG and HR of both are
-  computed by our definition from each side's best 50 items; what the peer says of itself stands beside it. A side that
-  `--max-epochs` ended before its patience is named in `cut_short`.
+  computed by our definition from each side's best 50 items; what the peer says of itself is `reported_theirs` (for SASRec
+  that is of one target a user with nothing masked, another number). A side that `--max-epochs` ended before its patience
+  did is named in `cut_short`. What a library does not offer stays its own: its initial weights, its L2 and its optimiser.
 
-A peer runs in a Python of its own (benchmarks/peers/README.md says how to make it); one that is missing leaves null, and why.
+    python -m venv recbole && recbole/bin/pip install recbole==1.2.1 torch "numpy<2" "scipy<1.12" "pandas<2.3"
+    python -m venv cornac && cornac/bin/pip install cornac==3.0.1 torch
+    SCREENTEST_DATA=../shared/data python -m benchmarks.versus_peers --recbole-python recbole/bin/python \
+        --cornac-python cornac/bin/python --features ../shared/data/ml-1m/content/posters_efficientnet_lite0.npz
+
+A peer without its Python has null, and `why`. benchmarks/peers/README.md says what is pinned, and why.
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ import argparse
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +46,9 @@ from benchmarks.peers.exchange import (
     export_sequences,
     export_split,
 )
-from benchmarks.peers.pairings import DIM, PAIRINGS, Pairing
-from benchmarks.peers.rounds import Course, Plan, alternate, ratio, typical
-from benchmarks.peers.sides import Ours, Side, Theirs
+from benchmarks.peers.pairings import DIM, LIBRARIES, PAIRINGS, Pairing
+from benchmarks.peers.rounds import Course, Plan, alternate, ratios, typical
+from benchmarks.peers.sides import Ours, Seconds, Side, Theirs
 from benchmarks.recording import record
 from recommender import data
 from recommender.data.histories import Histories
@@ -61,8 +68,11 @@ _EVALUATED = 512
 """Users that are scored at a time, on both sides."""
 _SEED = 0
 _QUICK_USERS = 150
+_DRAWN = ("recbole-bpr", "recbole-lightgcn")
+"""Peers that can be told how many negatives to draw."""
 _SCRIPTS = Path(__file__).parent / "peers"
 _NAMES = ("ours", "theirs")
+_INNER = ("seconds", "cut_short")
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--peers", nargs="+", choices=list(PAIRINGS), default=list(PAIRINGS))
-    for library in ("recbole", "cornac"):
+    for library in LIBRARIES:
         options.add_argument(
             f"--{library}-python", type=Path, help=f"the Python in which {library} is installed"
         )
@@ -99,6 +109,9 @@ def main() -> None:
     options.add_argument(
         "--learning-rates", nargs="+", type=float, help="each side keeps its best one (default: one a peer)"
     )
+    options.add_argument(
+        "--negatives", type=int, help=f"a target, of {' and '.join(_DRAWN)} (default: 5, the paper's)"
+    )
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", help="name of the result (default: versus-peers, with --data behind it)")
     options.add_argument("--quick", action="store_true", help="embedded data, one epoch after the first")
@@ -115,6 +128,8 @@ def _run(chosen: argparse.Namespace) -> None:
     entries: dict[str, dict[str, Any]] = {}
     for name in chosen.peers:
         pairing = PAIRINGS[name]
+        if chosen.negatives and name in _DRAWN:
+            pairing = replace(pairing, negatives=chosen.negatives)
         source = chosen.data or pairing.data
         if source not in prepared:
             prepared[source] = prepare_data(
@@ -168,6 +183,7 @@ def compared(
         "dim": DIM,
         "threads": threads,
         "seed": _SEED,
+        "negatives": pairing.negatives,
         "params_ours": dict(pairing.params),
         "params_theirs": {"model": pairing.theirs, **pairing.options},
     }
@@ -185,17 +201,17 @@ def compared(
     }
     seconds = {side: runs[0][side]["seconds"] for side in _NAMES}
     entry |= {
-        "train_ratio": ratio(seconds["theirs"]["epoch_s"], seconds["ours"]["epoch_s"]),
-        "eval_ratio": ratio(seconds["theirs"]["eval_s"], seconds["ours"]["eval_s"]),
-        "eval_ratio_as_shipped": ratio(seconds["theirs"]["eval_as_shipped_s"], seconds["ours"]["eval_s"]),
+        **_ratio("train", seconds["theirs"]["epoch"], seconds["ours"]["epoch"]),
+        **_ratio("eval", seconds["theirs"]["eval"], seconds["ours"]["eval"]),
+        **_ratio("eval_as_shipped", seconds["theirs"]["eval_as_shipped"], seconds["ours"]["eval"]),
         "versions_theirs": runs[0]["versions"],
         "cut_short": [side for side in _NAMES if best[side].get("cut_short")],
     }
     for side in _NAMES:
-        found = {**seconds[side], **best[side]}
-        entry |= {
-            f"{name}_{side}": value for name, value in found.items() if name not in {"seconds", "cut_short"}
-        }
+        for name, each in seconds[side].items():
+            if each is not None:
+                entry |= {f"{name}_s_{side}": round(each.wall, 3), f"{name}_cpu_s_{side}": round(each.cpu, 3)}
+        entry |= {f"{name}_{side}": value for name, value in best[side].items() if name not in _INNER}
     return entry
 
 
@@ -221,6 +237,7 @@ def _trained(
             "sequences": bool(pairing.history),
             "model": pairing.theirs,
             "options": dict(pairing.options),
+            "negatives": pairing.negatives,
             "batch": pairing.batch,
             "learning_rate": rate,
             "eval_users": _EVALUATED,
@@ -239,7 +256,7 @@ def _trained(
             found = {name: _found(course, plan, split) for name, course in zip(_NAMES, courses, strict=True)}
             for name, each in found.items():
                 each["learning_rate"] = rate
-                each["seconds"]["eval_as_shipped_s"] = shipped if name == "theirs" else None
+                each["seconds"]["eval_as_shipped"] = shipped if name == "theirs" else None
             if plan.quality:
                 # Of its best weights, in its own terms: for reference.
                 theirs.evaluate()
@@ -252,7 +269,8 @@ def _ours(pairing: Pairing, prepared: Prepared, rate: float, plan: Plan) -> Ours
     users, items = len(split.dataset.users), len(split.dataset.items)
     torch.manual_seed(_SEED)
     inputs = Inputs(users, items, train, visual=prepared.features if pairing.features else None)
-    model = build(pairing.ours, pairing.params, inputs)
+    negatives = {"negatives": pairing.negatives} if pairing.negatives else {}
+    model = build(pairing.ours, {**pairing.params, **negatives}, inputs)
     batch = pairing.batch
     if pairing.history:
         # Our example is a stretch of targets; the peer's is one.
@@ -271,10 +289,10 @@ def _validated(side: Side, split: Split) -> float:
 def _found(course: Course, plan: Plan, split: Split) -> dict[str, Any]:
     found: dict[str, Any] = {
         "seconds": {
-            "epoch_s": typical(course.epoch_s, plan.timed) if plan.speed else None,
-            "eval_s": typical(course.evaluation_s, plan.timed),
+            "epoch": typical(course.epochs, plan.timed) if plan.speed else None,
+            "eval": typical(course.evaluations, plan.timed),
         },
-        "epochs": len(course.epoch_s),
+        "epochs": len(course.epochs),
     }
     if plan.quality:
         metrics = course.side.ranking("test").metrics(split.test, _CUTOFFS)
@@ -292,13 +310,18 @@ def _found(course: Course, plan: Plan, split: Split) -> dict[str, Any]:
     return found
 
 
+def _ratio(name: str, theirs: Seconds | None, ours: Seconds | None) -> dict[str, float | None]:
+    wall, cpu = ratios(theirs, ours)
+    return {f"{name}_ratio": wall, f"{name}_ratio_cpu": cpu}
+
+
 def _report(epoch: int, courses: Sequence[Course]) -> None:
     words = [
-        f"{name} {course.epoch_s[-1]:.2f} s"
-        + (f", evaluation {course.evaluation_s[-1]:.2f} s" if len(course.evaluation_s) >= epoch else "")
+        f"{name} {course.epochs[-1].wall:.2f} s"
+        + (f", evaluation {course.evaluations[-1].wall:.2f} s" if len(course.evaluations) >= epoch else "")
         + (f", validation {course.validation[-1]:.4f}" if course.validation else "")
         for name, course in zip(_NAMES, courses, strict=True)
-        if len(course.epoch_s) == epoch
+        if len(course.epochs) == epoch
     ]
     print(f"epoch {epoch}: {'; '.join(words)}", file=sys.stderr, flush=True)
 
@@ -311,15 +334,10 @@ def _result_name(chosen: argparse.Namespace) -> str:
 
 def _command(words: Sequence[str]) -> str:
     """The command without the interpreters, which are where each machine has them."""
-    kept = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in {"--recbole-python", "--cornac-python"}:
-            skip = True
-        else:
-            kept.append(word)
+    interpreters = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for library in LIBRARIES:
+        interpreters.add_argument(f"--{library}-python")
+    _, kept = interpreters.parse_known_args(words)
     return " ".join(["python -m benchmarks.versus_peers", *kept])
 
 

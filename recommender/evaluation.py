@@ -70,7 +70,9 @@ def rank(
     seen = seen.to(model.device)
 
     def best(chunk: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:
-        return top(scored, k, seen.mask(chunk, scored.shape[1]))
+        # In place: on a CPU a mask over the catalogue and a masked copy take a fifth of an evaluation.
+        scored[seen.entries(chunk)] = -torch.inf
+        return top(scored, k)
 
     return _ranked(model, users, history, profile, best)
 

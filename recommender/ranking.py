@@ -17,14 +17,12 @@ class Slate:
     scores: tuple[float, ...]
 
 
-def top(scores: Tensor, k: int, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def top(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k >= 1 best of each row of `scores` (B, I): values and item numbers, both (B, min(k, I)).
 
-    Equal scores are ordered by item number. Items where `mask` (B, I) is True are left out; a row with fewer
-    than k items left ends in value -inf.
+    Equal scores are ordered by item number. An item that is masked has the score -inf, so a row with fewer than k items
+    left ends in that value.
     """
-    if mask is not None:
-        scores = scores.masked_fill(mask, -torch.inf)
     width = scores.shape[1]
     k = min(k, width)
     # One more than asked for shows whether the cut falls between equal scores.

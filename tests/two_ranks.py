@@ -65,7 +65,7 @@ def together(name, config=CONFIG, checkpoint=None, progress=lambda *said: None):
     model = build(name.split()[0], PARAMS.get(name, {}), inputs)
     if name == "bprmf":
         # Random draws differ between one process and two; here only the user decides.
-        model.sampler.draw = lambda user, count: (user[:, None] + torch.arange(count)) % inputs.items
+        model.pairwise.sampler.draw = lambda user, count: (user[:, None] + torch.arange(count)) % inputs.items
     log = train(model, inputs.train, toy_profile(inputs), HELD_OUT, config, progress, checkpoint)
     return model.state_dict(), ([epoch.loss for epoch in log.epochs], [epoch.ndcg for epoch in log.epochs])
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+class Clock:
+    """Starts when it is made. Processor seconds tell of one thread what wall seconds would on a machine of its own."""
+
+    def __init__(self) -> None:
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+
+    def read(self) -> dict[str, float]:
+        """Seconds since: wall and of this process's processor time."""
+        return {"wall": time.perf_counter() - self._wall, "cpu": time.process_time() - self._processor}
 
 
 class Conversation:

@@ -6,7 +6,6 @@ epoch, though: there the commands are answered, and the weights are those that t
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from answering import Conversation, run
+from answering import Clock, Conversation, run
 from cornac.data import Dataset, ImageModality
 from cornac.eval_methods.base_method import ranking_eval
 from cornac.metrics import NDCG, HitRatio
@@ -80,10 +79,10 @@ class _Cornac:
 
         def gated(batch_size: int, *, shuffle: bool = False) -> Iterator[Any]:
             self.conversation.serve(commands, until="epoch")
-            began = time.perf_counter()
+            clock = Clock()
             # Asked for more than the last batch, cornac has taken the last step.
             yield from batches(batch_size, shuffle=shuffle)
-            self.conversation.say({"seconds": time.perf_counter() - began})
+            self.conversation.say({"seconds": clock.read()})
 
         self.train.uij_iter = gated
         register_optimizer_step_post_hook(self._saw)
@@ -93,11 +92,11 @@ class _Cornac:
         """Evaluate test as cornac itself does."""
         self._publish()
         metrics = [kind(k=k) for kind in (HitRatio, NDCG) for k in self.settings["cutoffs"]]
-        began = time.perf_counter()
+        clock = Clock()
         values, _ = ranking_eval(
             self.model, metrics, self.train, self.data["test"], self.data["valid"], exclude_unknowns=False
         )
-        seconds = time.perf_counter() - began
+        seconds = clock.read()
         names = [metric.name.lower() for metric in metrics]
         return {"seconds": seconds, "reported": dict(zip(names, map(float, values), strict=True))}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LIBRARIES = ("recbole", "cornac")
 DIM = 64
 _BATCH = 8192
 _HISTORY = 20
@@ -29,6 +30,8 @@ class Pairing:
     batch: int
     """Train targets a step."""
     learning_rate: float
+    negatives: int = 5
+    """Drawn for each target, as the paper has it (section IV-A); cornac draws one. 0 for the softmax over the catalogue."""
     history: int = 0
     """Items that a sequential model reads; 0 for others."""
     features: bool = False
@@ -41,7 +44,7 @@ PAIRINGS = {
         "BPR",
         {"embedding_size": DIM},
         "bprmf",
-        {"dim": DIM, "negatives": 1},
+        {"dim": DIM},
         "ml-1m",
         _BATCH,
         5e-3,
@@ -51,7 +54,7 @@ PAIRINGS = {
         "LightGCN",
         {"embedding_size": DIM, "n_layers": 2},
         "lightgcn",
-        {"dim": DIM, "negatives": 1, "layers": 2},
+        {"dim": DIM, "layers": 2},
         "ml-1m",
         _BATCH,
         5e-3,
@@ -69,13 +72,13 @@ PAIRINGS = {
             "attn_dropout_prob": 0.4,
             "hidden_act": "relu",
             "loss_type": "CE",
-            "train_neg_sample_args": None,
         },
         "sasrec",
         {"dim": DIM, "history": _HISTORY, "blocks": 2, "heads": 2, "dropout": 0.4},
         "amazon-beauty",
         2048,
         1e-3,
+        negatives=0,
         history=_HISTORY,
     ),
     "cornac-vbpr": Pairing(
@@ -83,10 +86,11 @@ PAIRINGS = {
         "VBPR",
         {"k": DIM, "k2": DIM},
         "vbpr",
-        {"dim": DIM, "visual_dim": DIM, "negatives": 1},
+        {"dim": DIM, "visual_dim": DIM},
         "ml-1m",
         _BATCH,
         5e-3,
+        negatives=1,
         features=True,
     ),
 }

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+from benchmarks.peers.sides import Seconds
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -41,8 +43,8 @@ class Course:
     """How one side's training went."""
 
     side: Side
-    epoch_s: list[float] = field(default_factory=list)
-    evaluation_s: list[float] = field(default_factory=list)
+    epochs: list[Seconds] = field(default_factory=list)
+    evaluations: list[Seconds] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     """NDCG@10 after each epoch; empty where only speed is measured."""
 
@@ -78,10 +80,10 @@ def alternate(
         if not active:
             break
         for course in active:
-            course.epoch_s.append(course.side.epoch())
+            course.epochs.append(course.side.epoch())
         if plan.speed and epoch <= plan.timed + 1:
             for course in active:
-                course.evaluation_s.append(course.side.evaluate())
+                course.evaluations.append(course.side.evaluate())
         if plan.quality:
             for course in active:
                 ndcg = validate(course.side)
@@ -95,12 +97,14 @@ def alternate(
     return courses
 
 
-def typical(seconds: Sequence[float], timed: int) -> float | None:
-    """The median of `timed` measurements after the first, which warms up; None where there are none."""
-    measured = seconds[1 : timed + 1]
-    return median(measured) if measured else None
+def typical(measured: Sequence[Seconds], timed: int) -> Seconds | None:
+    """The medians of `timed` measurements after the first, which warms up; None where there are none."""
+    counted = measured[1 : timed + 1]
+    return Seconds(*map(median, zip(*counted, strict=True))) if counted else None
 
 
-def ratio(theirs: float | None, ours: float | None) -> float | None:
-    """Their time over ours; None where one was not measured."""
-    return None if theirs is None or ours is None else round(theirs / ours, 2)
+def ratios(theirs: Seconds | None, ours: Seconds | None) -> tuple[float | None, float | None]:
+    """Their time over ours, wall and processor; None where one was not measured."""
+    if theirs is None or ours is None:
+        return None, None
+    return round(theirs.wall / ours.wall, 2), round(theirs.cpu / ours.cpu, 2)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
+from benchmarks.peers.answering import Clock
 from benchmarks.peers.exchange import PeerError
 from recommender.data.histories import Histories
 from recommender.evaluation import Ranking, evaluate, rank_targets
@@ -27,14 +27,22 @@ if TYPE_CHECKING:
     from recommender.training import TrainingConfig
 
 
+class Seconds(NamedTuple):
+    """What something took."""
+
+    wall: float
+    cpu: float
+    """Processor time: with one thread, and whoever else is on the machine."""
+
+
 class Side(Protocol):
     """A model in training on one split."""
 
-    def epoch(self) -> float:
-        """Train one pass over the train targets, without validation; seconds."""
+    def epoch(self) -> Seconds:
+        """Train one pass over the train targets, without validation."""
 
-    def evaluate(self) -> float:
-        """Evaluate test by full ranking with the library's own evaluator, at all cut-offs; seconds."""
+    def evaluate(self) -> Seconds:
+        """Evaluate test by full ranking with the library's own evaluator, at all cut-offs."""
 
     def ranking(self, phase: str) -> Ranking:
         """The best items of the users with targets in "validation" or "test", what was seen before left out."""
@@ -66,21 +74,21 @@ class Ours:
         self._taken = 0
         self._best: dict[str, Tensor] = {}
 
-    def epoch(self) -> float:
+    def epoch(self) -> Seconds:
         """As of a side."""
-        began = time.perf_counter()
+        clock = Clock()
         self._model.train()
         order = torch.randperm(len(self._examples), generator=self._shuffle)
         for rows in self._ranks.batches(order, self._config.batch_size):
             self._optimisation.step(self._examples.batch(rows), self._taken, 1.0)
             self._taken += 1
-        return time.perf_counter() - began
+        return Seconds(**clock.read())
 
-    def evaluate(self) -> float:
+    def evaluate(self) -> Seconds:
         """As of a side."""
-        began = time.perf_counter()
+        clock = Clock()
         evaluate(self._model, self._history["test"], self._profile, self._split.test, self._cutoffs)
-        return time.perf_counter() - began
+        return Seconds(**clock.read())
 
     def ranking(self, phase: str) -> Ranking:
         """As of a side."""
@@ -104,19 +112,19 @@ class Theirs:
         self.reported: dict[str, Any] = {}
         """What the peer's evaluator last said of test, in its own terms."""
 
-    def epoch(self) -> float:
+    def epoch(self) -> Seconds:
         """As of a side."""
-        return float(self._process.ask("epoch")["seconds"])
+        return Seconds(**self._process.ask("epoch")["seconds"])
 
-    def evaluate(self) -> float:
+    def evaluate(self) -> Seconds:
         """As of a side."""
         answer = self._process.ask("evaluate")
         self.reported = answer["reported"]
-        return float(answer["seconds"])
+        return Seconds(**answer["seconds"])
 
-    def evaluate_as_shipped(self) -> float:
-        """With the peer's own default of users scored at a time; seconds."""
-        return float(self._process.ask("evaluate", shipped=True)["seconds"])
+    def evaluate_as_shipped(self) -> Seconds:
+        """With the peer's own default of users scored at a time."""
+        return Seconds(**self._process.ask("evaluate", shipped=True)["seconds"])
 
     def ranking(self, phase: str) -> Ranking:
         """As of a side."""

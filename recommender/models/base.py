@@ -104,7 +104,10 @@ class Recommender(nn.Module, ABC):
         return self.items()
 
     def score(self, batch: Batch, catalogue: Tensor) -> Tensor:
-        """(B, I) the scores that `users` and `items` define; a model may have a shorter way to the same numbers."""
+        """(B, I) the scores that `users` and `items` define; a model may have a shorter way to the same numbers.
+
+        The tensor is the caller's, who writes into it what is masked.
+        """
         return scores(self.users(batch), catalogue)
 
     @property

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from recommender.models.base import Batch
 
 
+_SPREAD = 0.01
+"""Of the first embeddings: small, so that what has hardly been learnt does not rank by chance."""
+
+
 @dataclass(frozen=True)
 class LightGCNConfig:
     """Options of LightGCN."""
@@ -50,8 +54,8 @@ class LightGCN(PropagatedRecommender):
         self.config = config
         self.user = nn.Embedding(inputs.users, config.dim)
         self.item = nn.Embedding(inputs.items, config.dim)
-        nn.init.normal_(self.user.weight, std=config.dim**-0.5)
-        nn.init.normal_(self.item.weight, std=config.dim**-0.5)
+        nn.init.normal_(self.user.weight, std=_SPREAD)
+        nn.init.normal_(self.item.weight, std=_SPREAD)
         self.graph = Bipartite(inputs.train, inputs.items, config.receiver_exponent, config.sender_exponent)
         self.pairwise = PairwiseLoss(inputs, config.negatives, config.regularisation)
 

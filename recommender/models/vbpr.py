@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from recommender.models.base import Batch, Inputs, ModelError, Recommender
 from recommender.models.layers.pairwise import PairwiseLoss
 
+_SPREAD = 0.01
+"""Of the first factors: small, so that what has hardly been learnt ranks by its bias and not by chance. On Amazon Beauty
+d^-1/2 / 2 loses a third of validation NDCG@10; on MovieLens-1M it makes no difference."""
+
 
 @dataclass(frozen=True)
 class VBPRConfig:
@@ -47,8 +51,8 @@ class VBPR(Recommender):
         self.user = nn.Embedding(inputs.users, config.dim)
         self.item = nn.Embedding(inputs.items, config.dim)
         self.bias = nn.Parameter(torch.zeros(inputs.items))
-        nn.init.normal_(self.user.weight, std=config.dim**-0.5 / 2)
-        nn.init.normal_(self.item.weight, std=config.dim**-0.5 / 2)
+        nn.init.normal_(self.user.weight, std=_SPREAD)
+        nn.init.normal_(self.item.weight, std=_SPREAD)
         self.features: Tensor | None
         if inputs.visual is None:
             self.features = None

@@ -9,7 +9,7 @@ from recommender.ranking import top
 
 @st.composite
 def tables(draw):
-    """Scores with many ties, some -inf, a mask that may take whole rows, and a k that may be too large."""
+    """Scores with many ties, some or whole rows -inf, and a k that may be too large."""
     height, width = draw(st.integers(1, 5)), draw(st.integers(1, 12))
     levels = st.sampled_from([-1.5, -0.0, 0.0, 1.0, 2.0, -math.inf])
 
@@ -17,16 +17,16 @@ def tables(draw):
         rows = st.lists(cells, min_size=width, max_size=width)
         return draw(st.lists(rows, min_size=height, max_size=height))
 
-    mask = torch.tensor(filled(st.booleans())) if draw(st.booleans()) else None
-    return torch.tensor(filled(levels)), mask, draw(st.integers(1, width + 3))
+    scores = torch.tensor(filled(levels))
+    if draw(st.booleans()):
+        scores[torch.tensor(filled(st.booleans()))] = -math.inf
+    return scores, draw(st.integers(1, width + 3))
 
 
-def by_sorting(scores, k, mask):
+def by_sorting(scores, k):
     """Row by row with Python's stable sort: best first, then by item number."""
     result = []
-    out = torch.zeros_like(scores, dtype=torch.bool) if mask is None else mask
-    for given_values, masked in zip(scores.tolist(), out.tolist(), strict=True):
-        values = [-math.inf if gone else v for v, gone in zip(given_values, masked, strict=True)]
+    for values in scores.tolist():
         order = sorted(range(len(values)), key=lambda item: -values[item])[:k]
         result.append(([values[item] for item in order], order))
     return result
@@ -34,31 +34,31 @@ def by_sorting(scores, k, mask):
 
 @given(tables())
 def test_equals_a_full_stable_sort(table):
-    scores, mask, k = table
-    values, index = top(scores, k, mask)
-    assert list(zip(values.tolist(), index.tolist(), strict=True)) == by_sorting(scores, k, mask)
+    scores, k = table
+    values, index = top(scores, k)
+    assert list(zip(values.tolist(), index.tolist(), strict=True)) == by_sorting(scores, k)
 
 
 @given(tables())
 def test_a_row_does_not_depend_on_the_other_rows(table):
-    scores, mask, k = table
-    values, index = top(scores, k, mask)
+    scores, k = table
+    values, index = top(scores, k)
     for row in range(len(scores)):
-        alone = top(scores[row : row + 1], k, None if mask is None else mask[row : row + 1])
+        alone = top(scores[row : row + 1], k)
         assert torch.equal(alone[0][0], values[row])
         assert torch.equal(alone[1][0], index[row])
 
 
 @given(tables())
 def test_the_scores_given_are_left_as_they_are(table):
-    scores, mask, k = table
+    scores, k = table
     before = scores.clone()
-    top(scores, k, mask)
+    top(scores, k)
     assert torch.equal(scores, before)
 
 
 def test_a_row_with_too_few_items_left_ends_in_minus_infinity():
-    values, index = top(torch.tensor([[3.0, 1.0, 2.0]]), 3, torch.tensor([[False, True, True]]))
+    values, index = top(torch.tensor([[3.0, -math.inf, -math.inf]]), 3)
     assert values.tolist() == [[3.0, -math.inf, -math.inf]]
     assert index.tolist() == [[0, 1, 2]]
 

@@ -28,10 +28,12 @@ class UniformNegatives(nn.Module):
         size = torch.bincount(user, minlength=len(train.start) - 1)
         start = torch.cumsum(size, 0) - size
         place = torch.arange(len(user), device=user.device) - start[user]
+        # 32 bits where they do: more of the list that is searched fits a cache.
+        width = torch.int32 if len(size) * items < 2**31 else torch.int64
         # Kept out of the state dict: they are train data, not parameters.
         self.register_buffer("start", start, persistent=False)
         self.register_buffer("free", items - size, persistent=False)
-        self.register_buffer("free_before", pairs - place, persistent=False)
+        self.register_buffer("free_before", (pairs - place).to(width), persistent=False)
         self.start: Tensor
         self.free: Tensor
         self.free_before: Tensor
@@ -42,7 +44,8 @@ class UniformNegatives(nn.Module):
         available = torch.where(free > 0, free, self.items)
         # 62 random bits: the remainder favours no item by more than one part in 2^40 of any catalogue.
         rank = torch.randint(2**62, (len(user), count), device=user.device) % available
-        before = torch.searchsorted(self.free_before, user[:, None] * self.items + rank, right=True)
+        sought = (user[:, None] * self.items + rank).to(self.free_before.dtype)
+        before = torch.searchsorted(self.free_before, sought, right=True)
         return torch.where(free > 0, rank + before - self.start[user][:, None], rank)
 
 

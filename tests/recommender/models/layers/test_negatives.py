@@ -53,6 +53,15 @@ def test_a_pair_that_stands_twice_counts_once():
     assert set(sampler.draw(torch.zeros(50, dtype=torch.int64), 1).flatten().tolist()) == {0, 2}
 
 
+@pytest.mark.parametrize("items", [2**30 - 1, 2**30 + 5])
+def test_pairs_that_pass_32_bits_are_drawn_from_as_well(items):
+    torch.manual_seed(0)
+    sampler = UniformNegatives(histories([[1], [0, items - 1]]), items)
+    drawn = sampler.draw(torch.ones(1000, dtype=torch.int64), 1).flatten()
+    assert 0 < drawn.min() < items // 50
+    assert items - items // 50 < drawn.max() < items - 1
+
+
 def test_the_same_seed_draws_the_same_and_users_differ():
     sampler = UniformNegatives(histories([[1], [2]]), 50)
     draws = []
