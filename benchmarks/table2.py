@@ -102,6 +102,13 @@ def main() -> None:
         help=f"shorten the training of a model, or of all=N, its learning rate falling to zero by then (default: {_EPOCHS} "
         "epochs, constant); early stopping either way; marked in the result",
     )
+    options.add_argument(
+        "--also",
+        nargs="+",
+        default=[],
+        metavar="MODEL.OPTION=VALUE",
+        help="options on top of the tuned ones, as JSON, such as uim.dropout=0.3; they show in the result",
+    )
     options.add_argument("--tuned", help="result of benchmarks.tuning to read (default: tuning-DATA)")
     options.add_argument("--folder", type=Path, help="keep what is finished here, and take from here what is")
     options.add_argument("--out", help="name of the result (default: table2-DATA)")
@@ -124,7 +131,7 @@ def _measure(chosen: argparse.Namespace) -> None:
     models: dict[str, Any] = {}
     per_user: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name in chosen.models:
-        setting = _setting(name, tuned)
+        setting = _setting(name, tuned, chosen.also)
         seeds = chosen.seeds[:1] if name in _FIXED else chosen.seeds[: fewer.get(name)]
         limit = limits.get(name, limits.get("all", _EPOCHS))
         runs = [_run(chosen.folder, task, name, setting, limit, seed) for seed in seeds]
@@ -133,12 +140,14 @@ def _measure(chosen: argparse.Namespace) -> None:
         _write(chosen, task, models, per_user)
 
 
-def _setting(name: str, tuned: Mapping[str, Any] | None) -> Setting:
-    """What tuning chose; the middle of the grid for a model or data that were not tuned."""
+def _setting(name: str, tuned: Mapping[str, Any] | None, also: Sequence[str]) -> Setting:
+    """What tuning chose, or the middle of the grid for a model or data that were not tuned; and what `also` says."""
+    params, training = GRIDS.get(name, [({}, {})] * 2)[1]
     if tuned is not None and name in tuned["models"]:
         found = tuned["models"][name]
-        return found["params"], found["training"]
-    return GRIDS[name][1] if name in GRIDS else ({}, {})
+        params, training = found["params"], found["training"]
+    words = [word.removeprefix(f"{name}.").partition("=") for word in also if word.startswith(f"{name}.")]
+    return {**params, **{key: json.loads(value) for key, _, value in words}}, training
 
 
 def _run(folder: Path | None, task: Task, name: str, setting: Setting, limit: int, seed: int) -> _Run:
