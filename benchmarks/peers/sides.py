@@ -79,7 +79,8 @@ class Ours:
         clock = Clock()
         self._model.train()
         order = torch.randperm(len(self._examples), generator=self._shuffle)
-        for rows in self._ranks.batches(order, self._config.batch_size):
+        for batch in self._ranks.batches(order, self._config.batch_size):
+            rows = batch.sort().values
             self._optimisation.step(self._examples.batch(rows), self._taken, 1.0)
             self._taken += 1
         return Seconds(**clock.read())

