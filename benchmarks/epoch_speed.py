@@ -95,7 +95,7 @@ def _measure(
     def step() -> None:
         nonlocal done
         begin = done * config.batch_size % max(1, len(order) - config.batch_size)
-        optimisation.step(examples.batch(order[begin : begin + config.batch_size]), done, 1)
+        optimisation.step(examples.batch(order[begin : begin + config.batch_size].sort().values), done, 1)
         done += 1
 
     for _ in range(_WARM_UP):
