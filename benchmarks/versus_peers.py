@@ -140,7 +140,7 @@ def _run(chosen: argparse.Namespace) -> None:
             speed=chosen.phase != "quality",
             quality=chosen.phase != "speed",
         )
-        python = chosen.recbole_python if pairing.library == "recbole" else chosen.cornac_python
+        python = chosen.recbole_python if pairing.package == "recbole" else chosen.cornac_python
         rates = chosen.learning_rates or [pairing.learning_rate]
         print(f"{name} on {prepared[source].label}", file=sys.stderr, flush=True)
         entries[name] = compared(pairing, prepared[source], python, plan, rates, chosen.threads)
@@ -188,7 +188,7 @@ def compared(
         "params_theirs": {"model": pairing.theirs, **pairing.options},
     }
     if python is None:
-        return {**entry, "why": f"no Python with {pairing.library} was given; use --{pairing.library}-python"}
+        return {**entry, "why": f"no Python with {pairing.package} was given; use --{pairing.package}-python"}
     try:
         runs = [_trained(pairing, prepared, python, plan, rate, threads) for rate in learning_rates]
     except PeerError as error:
@@ -246,12 +246,12 @@ def _trained(
             "threads": threads,
         }
         ours = _ours(pairing, prepared, rate, plan)
-        script = _SCRIPTS / f"{pairing.library}_run.py"
+        script = _SCRIPTS / f"{pairing.package}_run.py"
         with PeerProcess(python, script, settings, folder) as process:
             process.require(read)
             theirs = Theirs(process, folder)
             courses = alternate([ours, theirs], plan, lambda side: _validated(side, split), _report)
-            as_shipped = plan.speed and pairing.library == "recbole"
+            as_shipped = plan.speed and pairing.package == "recbole"
             shipped = theirs.evaluate_as_shipped() if as_shipped else None
             found = {name: _found(course, plan, split) for name, course in zip(_NAMES, courses, strict=True)}
             for name, each in found.items():

@@ -18,7 +18,7 @@ _HISTORY = 20
 class Pairing:
     """One model of ours beside one of a peer."""
 
-    library: str
+    package: str
     theirs: str
     options: Mapping[str, Any]
     """Of theirs, in the peer's words."""
