@@ -13,7 +13,7 @@ from hypothesis import settings
 # Tests are imported by path (importmode=importlib), so a module they share has to be put within their reach.
 sys.path.append(str(Path(__file__).parent))
 
-from openai_server import OpenAIServer
+from agents.testing.openai_server import OpenAIServer
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell without job control starts what runs in the background so, and tests press Ctrl-C on processes of theirs.

@@ -1,14 +1,13 @@
-"""Small stand-ins for the two sides of the gateway: a journal in memory and a client that does as it is told."""
+"""What tests of the gateway ask, and a journal in memory."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from agents.llm import Completion, Draw, Message, Request, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from agents.llm import Record
 
@@ -39,32 +38,3 @@ class MemoryJournal:
 
     def records(self) -> Iterator[Record]:
         return iter(self.kept)
-
-
-class ScriptedClient:
-    """Answers by a function, after a pause in which other calls can start."""
-
-    provider = "scripted"
-    base_url = ""
-    label = "scripted client of the tests"
-
-    def __init__(self, answer: Callable[[Request], Completion] | None = None, *, pause: float = 0.0) -> None:
-        self._answer = answer or (lambda request: completion())
-        self._pause = pause
-        self.asked: list[Request] = []
-        self.in_flight = 0
-        self.most_in_flight = 0
-        self.closed = 0
-
-    async def complete(self, request: Request) -> Completion:
-        self.asked.append(request)
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            await asyncio.sleep(self._pause)
-            return self._answer(request)
-        finally:
-            self.in_flight -= 1
-
-    async def aclose(self) -> None:
-        self.closed += 1

@@ -5,10 +5,10 @@ import json
 import socket
 
 import pytest
-from openai_server import Fault, seeded_faults
 from small_runs import SCENARIO, files, replay, simulate
 
 from agents.llm import Draw, Message, Request, RetryPolicy
+from agents.testing.openai_server import Fault, seeded_faults
 from recommender.pipeline import prepare_data
 from simulator import experiment
 from simulator.audience import choose_audience, make_client, make_nulls, make_reader

@@ -11,11 +11,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from llm_doubles import MemoryJournal, ScriptedClient, ask_for, completion
-from openai_server import Fault, seeded_faults
+from llm_doubles import MemoryJournal, ask_for, completion
 
 from agents.llm import CallError, Gateway, ResponseCache, RetryPolicy
 from agents.llm.openai_client import OpenAIClient
+from agents.testing.openai_server import Fault, seeded_faults
+from agents.testing.scripted import ScriptedClient
 from simulator.transcript.journal import CallJournal
 
 QUICK = RetryPolicy(tries=8, first_wait=0.002, longest_wait=0.01)
@@ -272,7 +273,9 @@ KILLED = """
 import sys
 from pathlib import Path
 sys.path.append(sys.argv[2])
-from llm_doubles import ScriptedClient, ask_for
+from llm_doubles import ask_for
+
+from agents.testing.scripted import ScriptedClient
 from agents.llm import Gateway
 from simulator.transcript.journal import CallJournal
 with CallJournal(Path(sys.argv[1]), "append") as journal, Gateway(

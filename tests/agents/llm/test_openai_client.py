@@ -6,10 +6,10 @@ import time
 
 import pytest
 from llm_doubles import ask_for
-from openai_server import TRANSIENT, Fault
 
 from agents.llm import CallError, ClientSetupError, Usage
 from agents.llm.openai_client import OpenAIClient
+from agents.testing.openai_server import TRANSIENT, Fault
 
 CANARY = "sk-canary-7f3a9d"
 
