@@ -4,10 +4,13 @@
 embedded audience and replays need not wait for.
 """
 
+from agents.llm.budget import Budget, BudgetReached, Caps
 from agents.llm.cache import CacheError, ResponseCache
+from agents.llm.call import Pace
 from agents.llm.gateway import Gateway
+from agents.llm.halt import EndpointRefuses, Halt
 from agents.llm.key import KEY_VERSION, Endpoint, public_url, request_key
-from agents.llm.record import Attempt, Journal, Record
+from agents.llm.record import Answers, Attempt, Journal, Record
 from agents.llm.replay import ReplayMiss
 from agents.llm.retry import RetryPolicy
 from agents.llm.types import (
@@ -23,17 +26,24 @@ from agents.llm.types import (
 
 __all__ = [
     "KEY_VERSION",
+    "Answers",
     "Attempt",
+    "Budget",
+    "BudgetReached",
     "CacheError",
     "CallError",
+    "Caps",
     "ChatClient",
     "ClientSetupError",
     "Completion",
     "Draw",
     "Endpoint",
+    "EndpointRefuses",
     "Gateway",
+    "Halt",
     "Journal",
     "Message",
+    "Pace",
     "Record",
     "ReplayMiss",
     "Request",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from agents.llm.record import Source
+
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +33,8 @@ class ResponseCache:
     miss, counted in `damaged` and logged; it is never unpickled (CVE-2025-69872) and names no file to open or remove.
     Threads and processes may share the folder. Raises CacheError if the folder holds no usable cache.
     """
+
+    source: Source = "cache"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,18 +1,23 @@
-"""One call from start to end: cache, then the client with retries, ending in a record whatever happens."""
+"""One call from start to end: answers at hand, then the client with retries, ending in a record whatever happens."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from agents.llm.halt import EndpointRefuses, Halt
+from agents.llm.limiter import AdaptiveConcurrency, PerMinute
 from agents.llm.record import Attempt, Record
+from agents.llm.retry import RetryPolicy
 from agents.llm.types import CallError
 
 if TYPE_CHECKING:
-    from agents.llm.cache import ResponseCache
-    from agents.llm.record import Source
-    from agents.llm.retry import RetryPolicy
+    from collections.abc import Sequence
+
+    from agents.llm.budget import Budget
+    from agents.llm.record import Answers, Source
     from agents.llm.types import ChatClient, Completion, Request
 
 _SETUP_STATUSES = frozenset({401, 402, 403, 404, 429})
@@ -20,62 +25,111 @@ _SETUP_STATUSES = frozenset({401, 402, 403, 404, 429})
 _REFUSALS_TO_STOP = 3
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast calls may go; whatever it is, the answers are the same."""
+
+    concurrency: int = 16
+    """Calls under way at once, at most."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    """Of prompts and of the longest replies allowed, about."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "requests_per_minute", "tokens_per_minute"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; it must be at least 1")
+
+
 class Caller:
     """Makes calls through `client`; shared by all calls of a run.
 
     It stops sending once it is plain that no call can succeed: after the first refusal (key, model, quota) or
     the first call that never reached the server, as long as nothing was answered yet; after three refusals in a
-    row later on. The calls that are left then end at once in records that say so.
+    row later on.
     """
 
-    def __init__(self, client: ChatClient, cache: ResponseCache | None, retry: RetryPolicy) -> None:
-        self.stopped: str | None = None
+    def __init__(
+        self, client: ChatClient, at_hand: Sequence[Answers], pace: Pace, budget: Budget | None
+    ) -> None:
+        self._client, self._at_hand = client, at_hand
+        self._retry, self._budget = pace.retry, budget
+        self._limiter = AdaptiveConcurrency(pace.concurrency)
+        self._minute = PerMinute(pace.requests_per_minute, pace.tokens_per_minute)
+        self.halt: Halt | None = None
         """Why no further call is sent, if so."""
-        self._client = client
-        self._cache = cache
-        self._retry = retry
         self._was_answered = False
         self._refused_in_a_row = 0
 
-    async def answer(self, key: str, request: Request) -> Record:
-        """The record of this call; only a fault of the program raises."""
+    async def answer(self, key: str, request: Request, before: Sequence[Attempt] = ()) -> Record:
+        """The record of this call; `before` are the tries of an earlier, failed one that is made again.
+
+        Raises Halt if it cannot be begun, since a cap is reached or since an earlier call showed that none can succeed.
+        """
         started, clock = datetime.now(UTC).isoformat(timespec="milliseconds"), time.perf_counter()
-        attempts: list[Attempt] = []
+        attempts = list(before)
         completion: Completion | None = None
         error: str | None = None
         source: Source = "client"
-        if self._cache is not None and (completion := self._cache.get(key)) is not None:
-            source = "cache"
-        elif self.stopped is not None:
-            error = f"not sent, since an earlier call showed that none can succeed: {self.stopped}"
+        for answers in self._at_hand:
+            if (completion := answers.get(key)) is not None:
+                source = answers.source
+                break
         else:
-            completion, error = await self._try(request, attempts)
+            async with self._limiter.slot():
+                if self.halt is not None:
+                    raise self.halt
+                completion, error = await self._try(request, attempts)
         seconds = round(time.perf_counter() - clock, 6)
-        return Record(key, request, tuple(attempts), completion, error, source, started, seconds)
+        halting = error is not None and self.halt is not None
+        return Record(
+            key, request, tuple(attempts), completion, error, source, started, seconds, halting=halting
+        )
 
     async def _try(self, request: Request, attempts: list[Attempt]) -> tuple[Completion | None, str | None]:
         """A completion, or why there is none; every attempt is added to `attempts`."""
+        first = len(attempts)
 
         async def attempt() -> Completion:
-            clock = time.perf_counter()
-            error, status = None, None
-            try:
-                return await self._client.complete(request)
-            except CallError as failure:
-                error, status = str(failure), failure.status
-                raise
-            finally:
-                attempts.append(Attempt(error, status, round(time.perf_counter() - clock, 6)))
+            return await self._attempt(request, attempts)
 
         try:
             completion: Completion = await self._retry.retrying()(attempt)
         except CallError as failure:
             self._note_failure(failure)
-            return None, f"{failure} (given up after {len(attempts)} tries)" if failure.retryable else str(
-                failure
-            )
+            tries = len(attempts) - first
+            return None, f"{failure} (given up after {tries} tries)" if failure.retryable else str(failure)
+        except Halt as halt:
+            self.halt = self.halt or halt
+            if len(attempts) == first:
+                raise
+            return None, f"{attempts[-1].error} (not tried again: {halt})"
         self._was_answered, self._refused_in_a_row = True, 0
+        self._limiter.answered()
         return completion, None
+
+    async def _attempt(self, request: Request, attempts: list[Attempt]) -> Completion:
+        """One try, within the budget and the limits of a minute."""
+        budget = self._budget
+        reserved = await budget.reserve(request) if budget is not None else None
+        outcome: Completion | CallError | None = None
+        clock = time.perf_counter()
+        try:
+            await self._minute.wait(request)
+            clock = time.perf_counter()
+            outcome = await self._client.complete(request)
+        except CallError as failure:
+            outcome = failure
+            self._limiter.failed(failure.status)
+            raise
+        finally:
+            error, status = (str(outcome), outcome.status) if isinstance(outcome, CallError) else (None, None)
+            attempts.append(Attempt(error, status, round(time.perf_counter() - clock, 6)))
+            if budget is not None and reserved is not None:
+                budget.settle(request, reserved, outcome)
+        return outcome
 
     def _note_failure(self, failure: CallError) -> None:
         if not failure.retryable and failure.status in _SETUP_STATUSES:
@@ -83,5 +137,5 @@ class Caller:
             hopeless = not self._was_answered or self._refused_in_a_row >= _REFUSALS_TO_STOP
         else:
             hopeless = not self._was_answered and failure.retryable and failure.status is None
-        if hopeless and self.stopped is None:
-            self.stopped = str(failure)
+        if hopeless and self.halt is None:
+            self.halt = EndpointRefuses(str(failure))

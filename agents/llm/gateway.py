@@ -1,77 +1,81 @@
-"""The one way to a model: journal, cache, single flight, concurrency, retry, client; every call ends in a record."""
+"""The one way to a model: journal, answers at hand, single flight, budget, pace, client; every call ends in a record."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
-from agents.llm.call import Caller
+from agents.llm.call import Caller, Pace
 from agents.llm.fanout import Fanout, Steps
 from agents.llm.key import Endpoint, public_url, request_key
 from agents.llm.replay import ReplayMiss
-from agents.llm.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from agents.llm.budget import Budget
     from agents.llm.cache import ResponseCache
-    from agents.llm.record import Journal, Record
+    from agents.llm.record import Answers, Attempt, Journal, Record
     from agents.llm.types import ChatClient, Request
 
 
 class Gateway:
-    """Answers requests through `client` and keeps a record of every call in `journal`.
+    """Answers requests and keeps a record of every call in `journal`.
 
-    `live` asks the client for what neither the journal nor the cache holds. `replay` takes no client: it reads the
-    journal, opens no socket and starts no event loop; `endpoint` then says whose calls they were (a live gateway
-    takes it from its client; write it down with the run). The journal and the cache stay the caller's to close;
-    the client is closed with the gateway. Use it as a context manager, from one thread.
+    With a client it is live: what the journal holds is not asked again, except calls that had ended the sending and, with
+    `retry_errors`, all that had failed before; then `at_hand` is asked (the cache, a recording); then the client, within
+    `budget` and at `pace`. New answers are put into `cache`. Without one, `endpoint` says whose calls are replayed from the
+    journal: no socket is opened and no event loop started. The journal and the cache stay the caller's to close; the
+    client is closed with the gateway. Use it as a context manager, from one thread.
     """
 
     def __init__(
         self,
         client: ChatClient | None,
         journal: Journal,
-        cache: ResponseCache | None = None,
         *,
-        concurrency: int = 16,
-        retry: RetryPolicy | None = None,
-        mode: Literal["live", "replay"] = "live",
         endpoint: Endpoint | None = None,
+        at_hand: Sequence[Answers] = (),
+        cache: ResponseCache | None = None,
+        pace: Pace | None = None,
+        budget: Budget | None = None,
+        retry_errors: bool = False,
     ) -> None:
-        if concurrency < 1:
-            raise ValueError(f"concurrency is {concurrency}; it must be at least 1")
-        if mode == "live" and client is not None and endpoint is None:
+        self._journal = journal
+        self._live: _Live | None = None
+        self._again: set[str] = set()
+        if client is not None and endpoint is None:
             self.endpoint = Endpoint(client.provider, public_url(client.base_url))
-            self._live: _Live | None = _Live(client, journal, cache, concurrency, retry or RetryPolicy())
-        elif mode == "replay" and client is None and endpoint is not None:
+            for record in journal.records():
+                if record.completion is None and (record.halting or retry_errors):
+                    self._again.add(record.key)
+                if budget is not None:
+                    budget.count(record)
+            caller = Caller(client, at_hand, pace or Pace(), budget)
+            self._live = _Live(client, caller, journal, cache, (pace or Pace()).concurrency)
+        elif client is None and endpoint is not None:
             self.endpoint = endpoint
-            self._live = None
         else:
             raise ValueError(
                 "a live gateway takes a client, a replaying one the endpoint of the recorded run instead"
             )
-        self._journal = journal
-
-    @property
-    def stopped(self) -> str | None:
-        """Why no further call is sent (a refused key, an unknown model, no quota, no server), if so."""
-        return self._live.caller.stopped if self._live is not None else None
 
     def ask(
         self, requests: Sequence[Request], on_done: Callable[[Record], None] | None = None
     ) -> list[Record]:
         """One record for each request, in the order given; a call that failed is a record with an error.
 
-        `on_done` is told of each as it ends. Raises ReplayMiss in a replay that lacks a call, and what the journal
-        raises if a record cannot be kept. After KeyboardInterrupt all calls that had ended are in the journal.
+        `on_done` is told of each as it ends. Raises ReplayMiss in a replay that lacks a call; Halt where no further call may
+        be sent (BudgetReached, EndpointRefuses), once those under way have ended; and what the journal raises if a record
+        cannot be kept. After any of them, and after KeyboardInterrupt, all calls that had ended are in the journal.
         """
         done = on_done or _ignore
         if self._live is not None:
-            return self._live.ask(requests, self._key, self._known, done)
+            steps = Steps(self._key, self._known, self._answer, self._live.keep, done)
+            return self._live.ask(requests, steps)
         records = []
         for request in requests:
             key = self._key(request)
@@ -99,8 +103,20 @@ class Gateway:
         return request_key(request, self.endpoint.provider, self.endpoint.base_url)
 
     def _known(self, key: str) -> Record | None:
+        if key in self._again:
+            return None
         record = self._journal.get(key)
         return None if record is None else replace(record, source="journal")
+
+    async def _answer(self, key: str, request: Request) -> Record:
+        assert self._live is not None
+        before: tuple[Attempt, ...] = ()
+        if key in self._again:
+            failed = self._journal.get(key)
+            assert failed is not None
+            before = failed.attempts
+            self._again.discard(key)
+        return await self._live.caller.answer(key, request, before)
 
 
 class _Live:
@@ -109,31 +125,33 @@ class _Live:
     def __init__(
         self,
         client: ChatClient,
+        caller: Caller,
         journal: Journal,
         cache: ResponseCache | None,
         concurrency: int,
-        retry: RetryPolicy,
     ) -> None:
-        self.caller = Caller(client, cache, retry)
-        self._client = client
-        self._journal = journal
-        self._cache = cache
-        self._concurrency = concurrency
+        self.caller = caller
+        self._client, self._journal, self._cache, self._concurrency = client, journal, cache, concurrency
         self._runner = asyncio.Runner()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._closed = False
 
-    def ask(
-        self,
-        requests: Sequence[Request],
-        key: Callable[[Request], str],
-        known: Callable[[str], Record | None],
-        done: Callable[[Record], None],
-    ) -> list[Record]:
+    def ask(self, requests: Sequence[Request], steps: Steps) -> list[Record]:
         if not requests:
             return []
-        steps = Steps(key=key, known=known, answer=self.caller.answer, keep=self._keep, done=done)
-        return self._runner.run(Fanout(requests, steps, self._concurrency, self._writer).run())
+        records = self._runner.run(Fanout(requests, steps, self._concurrency, self._writer).run())
+        if self.caller.halt is not None:
+            raise self.caller.halt
+        return records
+
+    def keep(self, records: Sequence[Record]) -> None:
+        self._journal.append(records)
+        if self._cache is not None:
+            fresh = [
+                (r.key, r.completion) for r in records if r.source != "cache" and r.completion is not None
+            ]
+            if fresh:
+                self._cache.put(fresh)
 
     def close(self) -> None:
         if self._closed:
@@ -146,15 +164,6 @@ class _Live:
             if self._cache is not None:
                 self._writer.submit(self._cache.close)
             self._writer.shutdown()
-
-    def _keep(self, records: Sequence[Record]) -> None:
-        self._journal.append(records)
-        if self._cache is not None:
-            fresh = [
-                (r.key, r.completion) for r in records if r.source == "client" and r.completion is not None
-            ]
-            if fresh:
-                self._cache.put(fresh)
 
 
 def _ignore(record: Record) -> None:

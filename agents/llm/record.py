@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from agents.llm.types import Completion, Request
 
-Source = Literal["client", "cache", "journal"]
+Source = Literal["client", "cache", "recording", "journal"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,19 @@ class Record:
     """ISO 8601, UTC."""
     seconds: float
     """From the start to the end, waits between the tries included."""
+    halting: bool = False
+    """A failure that ended the sending of the whole run (a refused key, a cap reached): a resumed run makes it again."""
+
+
+class Answers(Protocol):
+    """Answers that need no call."""
+
+    source: Source
+    """How records name them."""
+
+    def get(self, key: str) -> Completion | None:
+        """The answer to the call of this key, if there is one."""
+        ...
 
 
 class Journal(Protocol):

@@ -213,6 +213,7 @@ def _fields(record: Record) -> dict[str, Any]:
         "source": record.source,
         "started": record.started,
         "seconds": record.seconds,
+        **({"halting": True} if record.halting else {}),
     }
 
 
@@ -239,4 +240,5 @@ def _record(fields: dict[str, Any]) -> Record:
         source=fields["source"],
         started=fields["started"],
         seconds=fields["seconds"],
+        halting=fields.get("halting", False),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from llm_doubles import MemoryJournal, ask_for, completion
 
-from agents.llm import CallError, Gateway, ResponseCache, RetryPolicy
+from agents.llm import CallError, Endpoint, EndpointRefuses, Gateway, Pace, ResponseCache, RetryPolicy
 from agents.llm.openai_client import OpenAIClient
 from agents.testing.openai_server import Fault, seeded_faults
 from agents.testing.scripted import ScriptedClient
@@ -37,7 +38,8 @@ def live(server, journal, *, concurrency=8, retry=QUICK, cache=None):
     client = OpenAIClient(
         base_url=server.base_url, api_key_env="TEST_KEY", timeout=5, concurrency=concurrency
     )
-    return Gateway(client, journal, cache, concurrency=concurrency, retry=retry)
+    at_hand = [] if cache is None else [cache]
+    return Gateway(client, journal, at_hand=at_hand, cache=cache, pace=Pace(concurrency, retry=retry))
 
 
 @pytest.mark.parametrize("concurrency", [1, 64])
@@ -89,41 +91,67 @@ def test_a_call_that_never_succeeds_ends_after_its_tries(openai_server, journal)
 
 
 @pytest.mark.parametrize("fault", [Fault.BAD_KEY, Fault.FORBIDDEN, Fault.NO_MODEL, Fault.NO_QUOTA])
-def test_a_refused_key_or_model_stops_the_sending_but_not_the_recording(openai_server, journal, fault):
+def test_a_refused_key_or_model_ends_the_asking_at_once(openai_server, journal, fault):
     server = openai_server(faults=[fault] * 1000)
-    with live(server, journal, concurrency=4) as gateway:
-        records = gateway.ask([ask_for(f"u{n}") for n in range(200)])
-        assert gateway.stopped is not None
-    assert len(journal.kept) == len(records) == 200
-    assert all(record.error is not None for record in records)
-    assert server.requests <= 4
-    assert sum("not sent" in record.error for record in records) == 200 - server.requests
+    requests = [ask_for(f"u{n}") for n in range(200)]
+    with live(server, journal, concurrency=4) as gateway, pytest.raises(EndpointRefuses, match="HTTP 4"):
+        gateway.ask(requests)
+    assert server.requests == len(journal.kept) <= 4
+    assert all(record.completion is None for record in journal.kept)
+    # Once the trouble is mended the same calls are made again, and all others.
+    with live(openai_server(), journal, concurrency=4) as gateway:
+        endpoint = gateway.endpoint
+        records = gateway.ask(requests)
+    assert all(record.completion is not None for record in records)
+    assert endpoint.base_url != ""
+
+
+def test_a_refusal_of_the_only_call_ends_the_asking_too(openai_server, journal):
+    server = openai_server(faults=[Fault.BAD_KEY])
+    with live(server, journal) as gateway, pytest.raises(EndpointRefuses, match="TEST_KEY"):
+        gateway.ask([ask_for()])
+    assert [record.halting for record in journal.kept] == [True]
 
 
 def test_one_refusal_among_answers_stops_nothing_but_three_in_a_row_do(openai_server, journal):
     refusals = [None, Fault.FORBIDDEN, None, Fault.FORBIDDEN, Fault.FORBIDDEN, Fault.FORBIDDEN]
     server = openai_server(faults=refusals)
-    with live(server, journal, concurrency=1) as gateway:
-        records = gateway.ask([ask_for(f"u{n}") for n in range(10)])
-    assert [record.error is None for record in records] == [True, False, True, *[False] * 7]
+    with live(server, journal, concurrency=1) as gateway, pytest.raises(EndpointRefuses, match="HTTP 403"):
+        gateway.ask([ask_for(f"u{n}") for n in range(10)])
+    assert [record.error is None for record in journal.kept] == [True, False, True, *[False] * 3]
+    assert [record.halting for record in journal.kept] == [*[False] * 5, True]
     assert server.requests == 6
 
 
-def test_a_server_that_is_not_there_gives_records_and_ends_soon(journal, monkeypatch):
+def test_a_server_that_is_not_there_ends_the_asking_soon(journal):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     client = OpenAIClient(base_url=url, api_key_env="TEST_KEY")
-    with Gateway(client, journal, concurrency=2, retry=RetryPolicy(tries=2, first_wait=0.001)) as gateway:
-        records = gateway.ask([ask_for(f"u{n}") for n in range(20)])
-    assert all(url in record.error for record in records)
-    assert sum(len(record.attempts) for record in records) <= 4
-    assert len(journal.kept) == 20
+    pace = Pace(2, retry=RetryPolicy(tries=2, first_wait=0.001))
+    with Gateway(client, journal, pace=pace) as gateway, pytest.raises(EndpointRefuses, match=re.escape(url)):
+        gateway.ask([ask_for(f"u{n}") for n in range(20)])
+    assert sum(len(record.attempts) for record in journal.kept) <= 4
+
+
+def test_what_failed_before_is_asked_again_only_where_that_is_wished(journal):
+    def refuse(request):
+        raise CallError("HTTP 500", retryable=False, status=500)
+
+    with Gateway(ScriptedClient(refuse), journal) as gateway:
+        gateway.ask([ask_for()])
+    with Gateway(client := ScriptedClient(), journal) as gateway:
+        assert gateway.ask([ask_for()])[0].completion is None
+    assert client.asked == []
+    with Gateway(client := ScriptedClient(), journal, retry_errors=True) as gateway:
+        (record,) = gateway.ask([ask_for()])
+    assert [attempt.status for attempt in record.attempts] == [500, None]
+    assert record.completion is not None
 
 
 def test_identical_requests_at_once_make_one_call(journal):
     client, told = ScriptedClient(pause=0.01), []
-    with Gateway(client, journal, concurrency=64) as gateway:
+    with Gateway(client, journal, pace=Pace(64)) as gateway:
         records = gateway.ask([ask_for()] * 16, told.append)
         again = gateway.ask([ask_for()])
     assert len(client.asked) == len(journal.kept) == 1
@@ -135,14 +163,14 @@ def test_identical_requests_at_once_make_one_call(journal):
 def test_distinct_draws_of_one_text_are_distinct_calls(journal):
     client = ScriptedClient()
     requests = [ask_for(user, round=r, replicate=p) for user in ("a", "b") for r in (0, 1) for p in (0, 1)]
-    with Gateway(client, journal, concurrency=64) as gateway:
+    with Gateway(client, journal, pace=Pace(64)) as gateway:
         gateway.ask(requests)
     assert len(client.asked) == len(journal.kept) == 8
 
 
 def test_calls_in_flight_reach_the_concurrency_and_not_more(journal):
     client = ScriptedClient(pause=0.005)
-    with Gateway(client, journal, concurrency=7) as gateway:
+    with Gateway(client, journal, pace=Pace(7)) as gateway:
         gateway.ask([ask_for(f"u{n}") for n in range(40)])
     assert client.most_in_flight == 7
 
@@ -163,7 +191,7 @@ def test_a_client_that_never_waits_does_not_hold_up_the_keeping(journal):
             return completion()
 
     client, asked_by_then = Immediate(), []
-    with Gateway(client, journal, concurrency=4) as gateway:
+    with Gateway(client, journal, pace=Pace(4)) as gateway:
         gateway.ask(
             [ask_for(f"u{n}") for n in range(200)], lambda record: asked_by_then.append(len(client.asked))
         )
@@ -186,7 +214,7 @@ def test_the_cache_serves_another_run_and_keeps_no_failure(openai_server, tmp_pa
     requests, sources = [ask_for("good"), ask_for("bad")], []
     for _ in range(2):
         cache, journal, client = ResponseCache(tmp_path), MemoryJournal(), ScriptedClient(refuse)
-        with Gateway(client, journal, cache) as gateway:
+        with Gateway(client, journal, at_hand=[cache], cache=cache) as gateway:
             records = gateway.ask(requests)
         cache.close()
         sources.append([record.source for record in records])
@@ -201,7 +229,7 @@ def test_a_program_fault_in_a_client_is_raised_and_what_had_ended_is_kept(journa
             raise ZeroDivisionError
         return completion()
 
-    with Gateway(ScriptedClient(broken), journal, concurrency=1) as gateway, pytest.raises(ZeroDivisionError):
+    with Gateway(ScriptedClient(broken), journal, pace=Pace(1)) as gateway, pytest.raises(ZeroDivisionError):
         gateway.ask([ask_for(f"u{n}") for n in range(6)])
     assert [record.request.draw.user for record in journal.kept] == ["u0", "u1", "u2"]
 
@@ -212,7 +240,7 @@ def test_a_journal_that_cannot_keep_ends_the_asking(journal):
 
     journal.append = full
     client = ScriptedClient(pause=0.001)
-    with Gateway(client, journal, concurrency=2) as gateway, pytest.raises(OSError, match="disk full"):
+    with Gateway(client, journal, pace=Pace(2)) as gateway, pytest.raises(OSError, match="disk full"):
         gateway.ask([ask_for(f"u{n}") for n in range(500)])
     assert len(client.asked) < 100  # no more answers are paid for that nobody can keep
 
@@ -221,7 +249,7 @@ def test_an_interrupt_closes_cleanly_with_what_had_ended_in_the_journal(journal)
     client = ScriptedClient(lambda request: completion(), pause=0.05)
     main = threading.main_thread().ident
     timer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
-    with Gateway(client, journal, concurrency=2) as gateway:
+    with Gateway(client, journal, pace=Pace(2)) as gateway:
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             gateway.ask([ask_for(f"u{n}") for n in range(1000)])
@@ -262,11 +290,9 @@ def test_a_client_belongs_to_live_and_an_endpoint_to_replay(journal):
     with pytest.raises(ValueError, match="endpoint"):
         Gateway(None, journal)
     with pytest.raises(ValueError, match="endpoint"):
-        Gateway(ScriptedClient(), journal, mode="replay")
-    with pytest.raises(ValueError, match="endpoint"):
-        Gateway(None, journal, mode="replay")
+        Gateway(ScriptedClient(), journal, endpoint=Endpoint("openai", ""))
     with pytest.raises(ValueError, match="concurrency"):
-        Gateway(ScriptedClient(), journal, concurrency=0)
+        Pace(0)
 
 
 KILLED = """
@@ -276,10 +302,10 @@ sys.path.append(sys.argv[2])
 from llm_doubles import ask_for
 
 from agents.testing.scripted import ScriptedClient
-from agents.llm import Gateway
+from agents.llm import Gateway, Pace
 from simulator.transcript.journal import CallJournal
 with CallJournal(Path(sys.argv[1]), "append") as journal, Gateway(
-    ScriptedClient(pause=0.01), journal, concurrency=4
+    ScriptedClient(pause=0.01), journal, pace=Pace(4)
 ) as gateway:
     gateway.ask([ask_for(f"u{n}") for n in range(5000)], lambda record: print(record.key, flush=True))
 """
@@ -314,7 +340,7 @@ def test_waiting_for_the_disk_holds_up_no_call(journal):
         keep(records)
 
     journal.append = slow
-    with Gateway(ScriptedClient(pause=0.005), journal, concurrency=4) as gateway:
+    with Gateway(ScriptedClient(pause=0.005), journal, pace=Pace(4)) as gateway:
         start = time.perf_counter()
         gateway.ask([ask_for(f"u{n}") for n in range(100)])
     assert len(journal.kept) == 100

@@ -6,7 +6,7 @@ import socket
 import pytest
 from llm_doubles import MemoryJournal, ask_for, completion
 
-from agents.llm import CallError, Endpoint, Gateway, ReplayMiss, RetryPolicy
+from agents.llm import CallError, Endpoint, Gateway, Pace, ReplayMiss, RetryPolicy
 from agents.testing.scripted import ScriptedClient
 
 
@@ -20,7 +20,7 @@ def recorded():
         return completion(request.draw.user)
 
     journal = MemoryJournal()
-    with Gateway(ScriptedClient(answer), journal, retry=RetryPolicy(tries=1)) as gateway:
+    with Gateway(ScriptedClient(answer), journal, pace=Pace(retry=RetryPolicy(tries=1))) as gateway:
         gateway.ask([ask_for(f"u{n}", round=r) for n in range(4) for r in range(2)])
         return journal, gateway.endpoint
 
@@ -37,7 +37,7 @@ def _no_network(recorded, monkeypatch):
 
 def replayed(recorded, requests):
     journal, endpoint = recorded
-    with Gateway(None, journal, mode="replay", endpoint=endpoint) as gateway:
+    with Gateway(None, journal, endpoint=endpoint) as gateway:
         return gateway.ask(requests)
 
 
@@ -46,7 +46,7 @@ def test_a_replay_gives_answers_and_failures_as_they_were(recorded):
     told, requests = [], [ask_for(f"u{n}", round=1) for n in (3, 2, 0)]
     journal, endpoint = recorded
     before = list(journal.kept)
-    with Gateway(None, journal, mode="replay", endpoint=endpoint) as gateway:
+    with Gateway(None, journal, endpoint=endpoint) as gateway:
         records = gateway.ask(requests, told.append)
     assert [record.completion and record.completion.text for record in records] == ["u3", None, "u0"]
     assert records[1].error == "HTTP 400: no"
