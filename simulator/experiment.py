@@ -18,6 +18,7 @@ from agents.llm import (
     ClientSetupError,
     Endpoint,
     Gateway,
+    Pace,
     ReplayMiss,
     ResponseCache,
     RetryPolicy,
@@ -129,7 +130,7 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
             proposer: Proposer = RecordedProposer(directory.proposals)
             journal = stack.enter_context(CallJournal(directory.calls, "read"))
             endpoint = Endpoint(**recorded["endpoint"])
-            gateway = stack.enter_context(Gateway(None, journal, mode="replay", endpoint=endpoint))
+            gateway = stack.enter_context(Gateway(None, journal, endpoint=endpoint))
         else:
             client = answering.label
             journal = stack.enter_context(CallJournal(directory.calls, "append", data=label))
@@ -232,5 +233,5 @@ def _live(scenario: Scenario, client: ChatClient, journal: CallJournal) -> Gatew
     if scenario.users.cache and not isinstance(client, EmbeddedClient):
         folder = os.environ.get(_CACHE_VARIABLE)
         cache = ResponseCache(Path(folder) if folder else user_cache_path("screentest") / "responses")
-    retry = RetryPolicy(tries=scenario.users.attempts)
-    return Gateway(client, journal, cache, concurrency=scenario.users.concurrency, retry=retry)
+    pace = Pace(scenario.users.concurrency, retry=RetryPolicy(tries=scenario.users.attempts))
+    return Gateway(client, journal, at_hand=[cache] if cache else (), cache=cache, pace=pace)

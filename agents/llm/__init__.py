@@ -21,6 +21,7 @@ from agents.llm.types import (
     Draw,
     Message,
     Request,
+    TokenLogprob,
     Usage,
 )
 
@@ -49,6 +50,7 @@ __all__ = [
     "Request",
     "ResponseCache",
     "RetryPolicy",
+    "TokenLogprob",
     "Usage",
     "public_url",
     "request_key",

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import diskcache
 
 from agents.llm.canonical import canonical_json
-from agents.llm.types import Completion, Usage
+from agents.llm.written import completion_fields, completion_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from agents.llm.record import Source
+    from agents.llm.types import Completion
 
 _log = logging.getLogger(__name__)
 
@@ -113,27 +114,16 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache ships no typ
 
 
 def _encoded(key: str, completion: Completion) -> str:
-    content = {
-        "text": completion.text,
-        "finish_reason": completion.finish_reason,
-        "model": completion.model,
-        "prompt_tokens": completion.usage.prompt_tokens,
-        "completion_tokens": completion.usage.completion_tokens,
-    }
+    content = completion_fields(completion)
     return canonical_json({"content": content, "sha256": _digest(key, content)})
 
 
-def _decoded(key: str, row: str) -> Completion:
+def _decoded(key: str, row: str) -> Completion | None:
     kept = json.loads(row)
     content = kept["content"]
     if kept["sha256"] != _digest(key, content):
         raise ValueError("its content does not fit its hash")
-    return Completion(
-        text=content["text"],
-        finish_reason=content["finish_reason"],
-        usage=Usage(content["prompt_tokens"], content["completion_tokens"]),
-        model=content["model"],
-    )
+    return completion_of(content)
 
 
 def _digest(key: str, content: Mapping[str, object]) -> str:

@@ -61,7 +61,9 @@ class PublishedPrices:
         def calculate(prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> PriceCalculation:
             return calc_price(
                 PricedUsage(
-                    input_tokens=prompt_tokens, cache_read_tokens=cached_tokens, output_tokens=completion_tokens
+                    input_tokens=prompt_tokens,
+                    cache_read_tokens=cached_tokens,
+                    output_tokens=completion_tokens,
                 ),
                 model,
                 provider_api_url=base_url,

@@ -71,16 +71,36 @@ class Usage:
 
     prompt_tokens: int | None
     completion_tokens: int | None
+    cached_tokens: int | None = None
+    """Of the prompt's, those that the server had in its prefix cache."""
+    reasoning_tokens: int | None = None
+    """Of the completion's, those of reasoning that is not part of the text."""
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """One token of an answer and its natural log probability; `top` are the likeliest at its place with theirs."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One answer: its text, why it ended ("stop", "length", ...), tokens, and the model that says it answered."""
+    """One answer: its text, why it ended ("stop", "length", ...), tokens, and the model that says it answered.
+
+    A reasoning model that used up its tokens before it answered has an empty text and ended by "length".
+    """
 
     text: str
     finish_reason: str
     usage: Usage
     model: str
+    reasoning: str | None = None
+    """What a reasoning model thought before the text, where the server tells it apart."""
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    """Of the tokens of the text, where they were asked for and given."""
 
 
 class ChatClient(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from agents.llm.canonical import canonical_json
 from agents.llm.record import Attempt, Record
-from agents.llm.types import Completion, Draw, Message, Request, Usage
+from agents.llm.written import completion_fields, completion_of, request_fields, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -185,30 +185,11 @@ def _payload(line: bytes) -> bytes:
 
 
 def _fields(record: Record) -> dict[str, Any]:
-    request, completion = record.request, record.completion
-    draw = request.draw
     return {
         "key": record.key,
-        "request": {
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            "model": request.model,
-            "params": dict(request.params),
-            "draw": {"user": draw.user, "round": draw.round, "replicate": draw.replicate},
-        },
+        "request": request_fields(record.request),
         "attempts": [{"error": a.error, "status": a.status, "seconds": a.seconds} for a in record.attempts],
-        "completion": None
-        if completion is None
-        else {
-            "text": completion.text,
-            "finish_reason": completion.finish_reason,
-            "model": completion.model,
-        },
-        "usage": None
-        if completion is None
-        else {
-            "prompt_tokens": completion.usage.prompt_tokens,
-            "completion_tokens": completion.usage.completion_tokens,
-        },
+        **completion_fields(record.completion),
         "error": record.error,
         "source": record.source,
         "started": record.started,
@@ -218,24 +199,11 @@ def _fields(record: Record) -> dict[str, Any]:
 
 
 def _record(fields: dict[str, Any]) -> Record:
-    request, completion, usage = fields["request"], fields["completion"], fields["usage"]
     return Record(
         key=fields["key"],
-        request=Request(
-            messages=tuple(Message(m["role"], m["content"]) for m in request["messages"]),
-            model=request["model"],
-            params=request["params"],
-            draw=Draw(**request["draw"]),
-        ),
+        request=request_of(fields["request"]),
         attempts=tuple(Attempt(**attempt) for attempt in fields["attempts"]),
-        completion=None
-        if completion is None
-        else Completion(
-            text=completion["text"],
-            finish_reason=completion["finish_reason"],
-            usage=Usage(**usage),
-            model=completion["model"],
-        ),
+        completion=completion_of(fields),
         error=fields["error"],
         source=fields["source"],
         started=fields["started"],

@@ -268,7 +268,6 @@ def test_the_key_is_in_no_byte_written(openai_server, tmp_path):
         None,
         Fault.BAD_KEY,
         Fault.BAD_KEY,
-        Fault.BAD_KEY,
     ]
     server = openai_server(lambda body: f"I was given {CANARY}", faults=faults)
     cache = ResponseCache(tmp_path / "cache")
