@@ -119,7 +119,7 @@ def _directory(
     out: Path | None, resumed: TrainedDirectory | None, setup: Setup, ranks: Ranks
 ) -> TrainedDirectory:
     """The folder of this training: the one it was begun in, or a new one that the first rank makes."""
-    from recommender.trained_directory import DirectoryError, TrainedDirectory
+    from recommender.trained_directory import DirectoryError, TrainedDirectory, write_text
     from scenarios.reading import dump
 
     if resumed is None:
@@ -132,7 +132,7 @@ def _directory(
     else:
         directory = resumed
     if ranks.first:
-        directory.scenario.write_text(dump(setup), encoding="utf-8")
+        write_text(directory.scenario, dump(setup))
     return directory
 
 

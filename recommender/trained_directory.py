@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
-    from typing import Self
+    from typing import BinaryIO, Self
 
 
 class DirectoryError(ValueError):
@@ -73,15 +75,26 @@ def new_folder(out: Path | None, runs: Path, name: str) -> Path:
     return out
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a file whole or not at all."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that takes its place at the end of the block, whole, or not at all."""
     part = path.with_suffix(path.suffix + ".part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
-        json.dump(value, file, indent=2, ensure_ascii=False)
-        file.write("\n")
+    with part.open("wb") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:

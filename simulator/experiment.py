@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import shutil
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platformdirs import user_cache_path
-
-from agents.embedded.client import EmbeddedClient
-from agents.llm import (
-    CacheError,
-    ClientSetupError,
-    Endpoint,
-    Gateway,
-    Pace,
-    ReplayMiss,
-    ResponseCache,
-    RetryPolicy,
-)
+from agents.llm import CacheError, ClientSetupError, Endpoint, Gateway, Halt, ReplayMiss, token_counter
 from prompts import TemplateError
 from recommender.caching import CacheFolderError
 from recommender.data.dataset import DataError
@@ -31,40 +17,48 @@ from recommender.pipeline import (
     build_recommender,
     check_recommender,
     describe,
-    prepare_data,
     train_recommender,
 )
 from recommender.stages import peak_mib
-from recommender.trained_directory import DirectoryError, read_json, write_json
-from recommender.training import save
-from simulator.audience import (
-    choose_audience,
-    make_client,
-    make_nulls,
-    make_reader,
-    make_script,
-)
+from recommender.trained_directory import DirectoryError, read_json, whole_file, write_json
+from recommender.training import load, save
+from simulator.forecast import Forecaster
 from simulator.game import Game
 from simulator.measures.audience import calls, replies
 from simulator.measures.ranking import paired_differences, per_user, summarise
 from simulator.proposing import RecommenderProposer, RecordedProposer
-from simulator.refinement import Fuse, RefinementError, Replace, choose_weight
-from simulator.scenario import ScenarioError, dump
+from simulator.refinement import Fuse, RefinementError
+from simulator.resuming import check_same_run, check_same_scenario, drop_stale_proposals
+from simulator.scenario import ScenarioError
+from simulator.scenario import load as read_scenario
+from simulator.sending import answers_at_hand, cost_told, make_budget, open_gateway, prices_of
+from simulator.study import Study
 from simulator.transcript.directory import RunDirectory
 from simulator.transcript.journal import CallJournal, JournalError
-from simulator.transcript.manifest import environment, text_hash
+from simulator.transcript.manifest import environment
+from simulator.transcript.proposals import resumed_proposals
 from simulator.transcript.turns import TranscriptError, write_turns
 
 if TYPE_CHECKING:
-    from agents.llm import ChatClient
-    from recommender.pipeline import Prepared
-    from recommender.stages import Stages
-    from simulator.audience import Audience
-    from simulator.proposing import Proposer
-    from simulator.refinement import Refinement
-    from simulator.scenario import Scenario
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["MISTAKES", "Outcome", "ReplayMiss", "run"]
+    from agents.llm import Budget, ChatClient
+    from recommender.stages import Stages
+    from simulator.forecast import Forecast
+    from simulator.scenario import Scenario
+    from simulator.sending import Sending
+
+__all__ = [
+    "MISTAKES",
+    "Halt",
+    "Outcome",
+    "ReplayMiss",
+    "forecast",
+    "forecast_rest",
+    "replay",
+    "resume",
+    "run",
+]
 
 MISTAKES = (
     CacheError,
@@ -81,7 +75,6 @@ MISTAKES = (
 )
 """What a user can mend: each message says what is wrong, where, and what to do."""
 _RUNS = Path("runs")
-_CACHE_VARIABLE = "SCREENTEST_CACHE"
 
 
 @dataclass(frozen=True)
@@ -89,89 +82,240 @@ class Outcome:
     """A finished run."""
 
     directory: RunDirectory
+    scenario: Scenario
     summary: dict[str, Any]
     metrics: dict[str, Any]
-    failed_share: float
-    """Share of planned turns whose answer could not be used."""
+    was_complete: bool = False
+    """It had ended before: nothing was done now."""
+
+    @property
+    def failed_share(self) -> float:
+        """Share of planned turns whose answer could not be used."""
+        played = self.summary["replies"].values()
+        failed, planned = (sum(entry[name] for entry in played) for name in ("fallback", "planned"))
+        return float(failed / planned)
 
 
-def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stages) -> Outcome:
-    """Run a scenario, or replay a run directory, into a new run directory.
+def run(scenario: Scenario, out: Path | None, stages: Stages, sending: Sending) -> Outcome:
+    """Run a scenario in a new run directory.
 
-    A replay trains nothing, constructs no client and opens no socket: slates come from the recorded proposals, answers from
+    Raises one of MISTAKES, or Halt where no further call may be sent. Once there is a run to go on with, an exception
+    carries a note that says how.
+    """
+    return _play(_begin(scenario, out, stages, sending), stages)
+
+
+def resume(
+    path: Path, scenario: Scenario | None, overrides: Sequence[str], stages: Stages, sending: Sending
+) -> Outcome:
+    """Go on with a run that was stopped, at any point and in any way; nothing that was answered is asked again.
+
+    `scenario`, if one is given, and `overrides` may change nothing that is asked or counted. A run that is complete is given
+    back as it is, unless it has failed calls and these are to be made again.
+    """
+    found = _reopen(path, scenario, overrides, stages, sending)
+    return found if isinstance(found, Outcome) else _play(found, stages)
+
+
+def forecast(
+    scenario: Scenario, out: Path | None, stages: Stages, sending: Sending
+) -> tuple[RunDirectory, Forecast]:
+    """What a run would cost. Trains the recommender, whose slates are in the prompts, in a run directory that `resume`
+    goes on with; sends nothing.
+    """
+    begun = _begin(scenario, out, stages, sending)
+    return begun.directory, _forecast(begun, stages)
+
+
+def forecast_rest(
+    path: Path, scenario: Scenario | None, overrides: Sequence[str], stages: Stages, sending: Sending
+) -> tuple[RunDirectory, Forecast | None]:
+    """What going on with a run would cost; None if it is complete."""
+    found = _reopen(path, scenario, overrides, stages, sending)
+    if isinstance(found, Outcome):
+        return found.directory, None
+    return found.directory, _forecast(found, stages)
+
+
+def replay(recorded: Path, scenario: Scenario, out: Path | None, stages: Stages) -> Outcome:
+    """Play a recorded run again into a new run directory.
+
+    It trains nothing, constructs no client and opens no socket: slates come from the recorded proposals, answers from
     the journal, and a call that is not there raises ReplayMiss.
     """
-    if replay is None:  # A replay needs neither the model nor the device of the run.
-        check_recommender(scenario)
-    script = make_script(scenario)
-    refinement = _policy(scenario)
-    source = RunDirectory.open(replay) if replay else None
-    with stages.stage("data"):
-        prepared = prepare_data(scenario)
-        audience = choose_audience(scenario, prepared)
-        reader = make_reader(prepared)
-        nulls = make_nulls(scenario, prepared, reader)
-        if source:
-            _check_data(source, prepared)
-    # Before anything is trained or written: a missing key should show at once.
-    with stages.stage("client"):
-        answering = None if source else make_client(scenario, prepared, audience, reader, nulls)
+    source = RunDirectory.open(recorded)
+    study = Study.of(scenario, stages)
+    manifest = read_json(source.manifest)
+    study.check_data(manifest, source.manifest)
+    endpoint, client = Endpoint(**manifest["endpoint"]), manifest["client"]
     directory = RunDirectory.create(out, _RUNS, scenario.name)
-    label = prepared.split.dataset.label
-    as_run = f"# As run on {label}, every default written out.\n{dump(scenario)}"
-    directory.scenario.write_text(as_run, encoding="utf-8")
-    with ExitStack() as stack:
-        if answering is None:
-            assert source is not None
-            for name in ("calls", "proposals", "training"):
-                shutil.copyfile(getattr(source, name), getattr(directory, name))
-            recorded = read_json(source.manifest)
-            client = recorded["client"]
-            proposer: Proposer = RecordedProposer(directory.proposals)
-            journal = stack.enter_context(CallJournal(directory.calls, "read"))
-            endpoint = Endpoint(**recorded["endpoint"])
-            gateway = stack.enter_context(Gateway(None, journal, endpoint=endpoint))
-        else:
-            client = answering.label
-            journal = stack.enter_context(CallJournal(directory.calls, "append", data=label))
-            gateway = stack.enter_context(_live(scenario, answering, journal))
-            proposer = _train(scenario, prepared, audience, directory, stages)
-        manifest = {
-            **environment(),
-            "data": label,
-            "client": client,
-            "endpoint": asdict(gateway.endpoint),
-            "seeds": {"scenario": scenario.seed, "data": scenario.data.seed},
-            "hashes": {
-                "scenario": text_hash(as_run),
-                "data": prepared.fingerprint,
-                "prompts": script.hashes(),
-            },
-            "model_requested": script.model,
-            "replay_of": str(replay) if replay else None,
-        }
+    for name in ("calls", "proposals", "training"):
+        shutil.copyfile(getattr(source, name), getattr(directory, name))
+    told = study.manifest(client, endpoint, {"replay_of": str(recorded)})
+    directory.begin(study.as_run(), told)
+    with (
+        CallJournal(directory.calls, "read") as journal,
+        Gateway(None, journal, endpoint=endpoint) as gateway,
+    ):
+        game = Game(study, RecordedProposer(directory.proposals), gateway, client, stages)
+        return _measured(study, directory, told, game, None, stages)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A live run that has its directory."""
+
+    study: Study
+    client: ChatClient
+    directory: RunDirectory
+    manifest: dict[str, Any]
+    sending: Sending
+
+
+def _begin(scenario: Scenario, out: Path | None, stages: Stages, sending: Sending) -> _Begun:
+    check_recommender(scenario)
+    study = Study.of(scenario, stages)
+    client = study.client(stages)
+    directory = RunDirectory.create(out, _RUNS, scenario.name)
+    recording = None if sending.recording is None else str(sending.recording)
+    how = {"replay_of": None, "recording": recording, "refresh": sending.refresh}
+    manifest = study.manifest(client.label, Endpoint.of(client), how)
+    directory.begin(study.as_run(), manifest)
+    return _Begun(study, client, directory, manifest, sending)
+
+
+def _reopen(
+    path: Path, scenario: Scenario | None, overrides: Sequence[str], stages: Stages, sending: Sending
+) -> _Begun | Outcome:
+    directory = RunDirectory.begun(path)
+    manifest = read_json(directory.manifest)
+    if manifest["replay_of"] is not None:
+        raise TranscriptError(
+            f"{path}: this is a replay, which asks nothing; replay {manifest['replay_of']} again"
+        )
+    stored = read_scenario(directory.scenario)
+    scenario = scenario or read_scenario(directory.scenario, overrides)
+    check_same_scenario(stored, scenario, directory.scenario)
+    if directory.complete:
+        summary = read_json(directory.summary)
+        if not (sending.retry_errors and summary["calls"]["failed"]):
+            return Outcome(directory, stored, summary, read_json(directory.metrics), was_complete=True)
+    check_recommender(scenario)
+    study = Study.of(scenario, stages)
+    client = study.client(stages)
+    check_same_run(manifest, study, Endpoint.of(client), directory.manifest)
+    recording = manifest["recording"]
+    sending = replace(
+        sending, recording=None if recording is None else Path(recording), refresh=manifest["refresh"]
+    )
+    if (now := environment()) != {name: manifest[name] for name in now}:
+        manifest = {**manifest, "continued_with": [*manifest.get("continued_with", []), now]}
         write_json(directory.manifest, manifest)
-        game = Game(scenario, prepared, audience, script, proposer, gateway, nulls, client, stages)
-        chosen = None
-        if refinement is None:
-            rehearsal = game.play("validation", Replace())
-            chosen = choose_weight(rehearsal, scenario.n, scenario.refinement.repair, scenario.seed)
-            refinement = Fuse(chosen.weight)
-        game.play("test", refinement)
+    return _Begun(study, client, directory, manifest, sending)
+
+
+def _play(begun: _Begun, stages: Stages) -> Outcome:
+    study, directory, sending = begun.study, begun.directory, begun.sending
+    with directory.held(), _told_how_to_go_on(directory), ExitStack() as stack:
+        journal = stack.enter_context(CallJournal(directory.calls, "append", data=study.label))
+        at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.client, sending))
+        budget = make_budget(study.scenario, study.script.model, begun.client, sending.caps)
+        gateway = stack.enter_context(
+            open_gateway(
+                study.scenario, begun.client, journal, at_hand, budget, retry_errors=sending.retry_errors
+            )
+        )
+        if sending.retry_errors:
+            # Not complete any more, and not to be taken for it if this is stopped.
+            directory.summary.unlink(missing_ok=True)
+            drop_stale_proposals(directory.proposals, journal)
+        proposer = _proposer(study, directory, directory.proposals, stages)
+        game = Game(study, proposer, gateway, begun.client.label, stages)
+        return _measured(study, directory, begun.manifest, game, budget, stages)
+
+
+def _forecast(begun: _Begun, stages: Stages) -> Forecast:
+    study, directory, sending = begun.study, begun.directory, begun.sending
+    with directory.held(), _told_how_to_go_on(directory), ExitStack() as stack:
+        journal = stack.enter_context(CallJournal(directory.calls, "append", data=study.label))
+        at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.client, sending))
+        forecaster = Forecaster(
+            begun.client,
+            journal,
+            at_hand.answers,
+            study.reader,
+            study.nulls["random"],
+            token_counter(study.script.model),
+            retry_errors=sending.retry_errors,
+        )
+        proposer = _proposer(study, directory, None, stages)
+        Game(study, proposer, forecaster, begun.client.label, stages, nulls={}).play_all()
+        return forecaster.forecast(prices_of(study.scenario, study.script.model, begun.client))
+
+
+@contextmanager
+def _told_how_to_go_on(directory: RunDirectory) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(
+            f"what was answered is kept; go on with: python -m simulator.run --resume {directory.path}"
+        )
+        raise
+
+
+def _proposer(
+    study: Study, directory: RunDirectory, journal: Path | None, stages: Stages
+) -> RecommenderProposer:
+    """Slates by the scenario's recommender: trained now, gone on with, or trained before."""
+    prepared = study.prepared
+    with stages.stage("training") as advance:
+        built = build_recommender(study.scenario, prepared, advance)
+        if directory.training.exists():
+            load(built.model, directory.weights)
+        else:
+            log = train_recommender(study.scenario, prepared, built, advance, directory.checkpoint)
+            told = describe(study.scenario, prepared, built, log, directory.candidates)
+            save(built.model, directory.weights)
+            write_json(directory.training, told)
+            directory.checkpoint.unlink(missing_ok=True)
+    return RecommenderProposer(
+        built.model,
+        prepared.split,
+        prepared.labels,
+        study.audience.lengths,
+        2 * study.scenario.n,
+        resumed_proposals(directory.proposals),
+        journal,
+    )
+
+
+def _measured(
+    study: Study,
+    directory: RunDirectory,
+    manifest: dict[str, Any],
+    game: Game,
+    budget: Budget | None,
+    stages: Stages,
+) -> Outcome:
+    """Play, and write down what came of it; the summary last, which says that the run is complete."""
+    scenario = study.scenario
+    refinement, chosen = game.play_all()
     with stages.stage("metrics"):
         write_turns(directory.turns, game.turns)
         tested = [turn for turn in game.turns if turn.phase == "test"]
         table = per_user(tested, scenario.cutoffs)
-        table.to_parquet(directory.per_user, index=False)
+        with whole_file(directory.per_user) as file:
+            table.to_parquet(file, index=False)
         metrics = summarise(table, scenario.seed)
         write_json(directory.metrics, metrics)
     used = calls(game.records)
     summary = {
-        "data": label,
-        "client": client,
+        "data": study.label,
+        "client": manifest["client"],
         "recommender": read_json(directory.training),
-        "steps": [asdict(step) for step in prepared.split.steps],
-        "skipped": [asdict(skipped) for skipped in prepared.split.dataset.skipped],
+        "steps": [asdict(step) for step in study.prepared.split.steps],
+        "skipped": [asdict(skipped) for skipped in study.prepared.split.dataset.skipped],
         "refinement": {
             "policy": scenario.refinement.policy,
             "weight": refinement.weight if isinstance(refinement, Fuse) else None,
@@ -181,57 +325,10 @@ def run(scenario: Scenario, out: Path | None, replay: Path | None, stages: Stage
         "differences": paired_differences(table, scenario.seed),
         "replies": replies(game.turns),
         "calls": used,
+        "cost": None if manifest["replay_of"] else cost_told(budget),
         "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
         "peak_mib": round(peak_mib(), 1),
     }
-    write_json(directory.summary, summary)
     write_json(directory.manifest, {**manifest, "models_returned": used["models"]})
-    failed = sum(turn.fallback for turn in game.turns) / len(game.turns)
-    return Outcome(directory, summary, metrics, failed)
-
-
-def _policy(scenario: Scenario) -> Refinement | None:
-    """The refinement the scenario fixes; None where its weight is to be chosen on validation turns."""
-    chosen = scenario.refinement
-    if chosen.policy == "replace":
-        return Replace()
-    if chosen.policy == "fuse":
-        return None if chosen.weight == "validation" else Fuse(float(chosen.weight))
-    module, _, name = chosen.policy.partition(":")
-    try:
-        policy: Refinement = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise ScenarioError(f"refinement.policy: {chosen.policy!r} cannot be made: {error}") from error
-    return policy
-
-
-def _check_data(source: RunDirectory, prepared: Prepared) -> None:
-    recorded = read_json(source.manifest)["hashes"]["data"]
-    if recorded != prepared.fingerprint:
-        raise TranscriptError(
-            f"{source.manifest}: the run was made on other data (hash {recorded[:12]}, these are "
-            f"{prepared.fingerprint[:12]}); point --set data.path at the data of the run"
-        )
-
-
-def _train(
-    scenario: Scenario, prepared: Prepared, audience: Audience, directory: RunDirectory, stages: Stages
-) -> Proposer:
-    with stages.stage("training") as advance:
-        built = build_recommender(scenario, prepared, advance)
-        log = train_recommender(scenario, prepared, built, advance)
-        told = describe(scenario, prepared, built, log, directory.candidates)
-    save(built.model, directory.weights)
-    write_json(directory.training, told)
-    return RecommenderProposer(
-        built.model, prepared.split, prepared.labels, audience.lengths, 2 * scenario.n, directory.proposals
-    )
-
-
-def _live(scenario: Scenario, client: ChatClient, journal: CallJournal) -> Gateway:
-    cache = None
-    if scenario.users.cache and not isinstance(client, EmbeddedClient):
-        folder = os.environ.get(_CACHE_VARIABLE)
-        cache = ResponseCache(Path(folder) if folder else user_cache_path("screentest") / "responses")
-    pace = Pace(scenario.users.concurrency, retry=RetryPolicy(tries=scenario.users.attempts))
-    return Gateway(client, journal, at_hand=[cache] if cache else (), cache=cache, pace=pace)
+    write_json(directory.summary, summary)
+    return Outcome(directory, scenario, summary, metrics)

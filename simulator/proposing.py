@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recommender.data.splitting import Split
     from recommender.features.profile import ProfileLabels
     from recommender.models import Recommender
+    from simulator.transcript.proposals import Place
 
 
 class Proposer(Protocol):
@@ -41,10 +42,11 @@ class Proposer(Protocol):
 
 
 class RecommenderProposer:
-    """Proposes by a trained model and writes each proposal down.
+    """Proposes by a trained model, and writes each new proposal down in `journal`, if one is given.
 
-    `lengths` maps an arm to the truncation of its histories. Items of the whole history are never proposed, however
-    short the truncated one is: lists of all arms compete for the same targets.
+    What was `recorded` before a run goes on stays as it is. `lengths` maps an arm to the truncation of its
+    histories. Items of the whole history are never proposed, however short the truncated one is: lists of all arms
+    compete for the same targets.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class RecommenderProposer:
         labels: ProfileLabels,
         lengths: Mapping[str, int | None],
         size: int,
-        journal: Path,
+        recorded: Mapping[Place, Proposal],
+        journal: Path | None,
     ) -> None:
         self._model, self._split, self._labels = model, split, labels
-        self._lengths, self._size, self._journal = lengths, size, journal
+        self._lengths, self._size = lengths, size
+        self._recorded, self._journal = recorded, journal
         self._user = {user: row for row, user in enumerate(split.dataset.users["user_id"])}
         self._items: list[str] = split.dataset.items["item_id"].tolist()
         self._item = {item: row for row, item in enumerate(self._items)}
@@ -72,6 +76,10 @@ class RecommenderProposer:
         shown: Mapping[str, Sequence[str]],
     ) -> list[Proposal]:
         """One pass over all users of the arm."""
+        recorded = [self._recorded.get((arm, phase, 0, round, user)) for user in users]
+        known = [proposal for proposal in recorded if proposal is not None]
+        if len(known) == len(users):
+            return known
         whole = self._split.history(phase)
         length = self._lengths[arm]
         history = self._grown(truncated(whole, length), accepted)
@@ -99,8 +107,11 @@ class RecommenderProposer:
             )
             for user, slate in zip(users, slates, strict=True)
         ]
-        append_proposals(self._journal, proposals)
-        return proposals
+        # All of them were computed, recorded ones too, since a score may depend in its last digit on its batch.
+        fresh = [proposal for proposal, old in zip(proposals, recorded, strict=True) if old is None]
+        if self._journal is not None:
+            append_proposals(self._journal, fresh)
+        return [old or proposal for proposal, old in zip(proposals, recorded, strict=True)]
 
     def _grown(self, history: Interactions, extra: Mapping[str, Sequence[str]]) -> Interactions:
         """The history with simulated items put behind the real ones."""

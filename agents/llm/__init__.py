@@ -10,9 +10,11 @@ from agents.llm.call import Pace
 from agents.llm.gateway import Gateway
 from agents.llm.halt import EndpointRefuses, Halt
 from agents.llm.key import KEY_VERSION, Endpoint, public_url, request_key
+from agents.llm.prices import FREE, OwnPrices, Prices, published
 from agents.llm.record import Answers, Attempt, Journal, Record
 from agents.llm.replay import ReplayMiss
 from agents.llm.retry import RetryPolicy
+from agents.llm.tokens import TokenCounter, token_counter
 from agents.llm.types import (
     CallError,
     ChatClient,
@@ -26,6 +28,7 @@ from agents.llm.types import (
 )
 
 __all__ = [
+    "FREE",
     "KEY_VERSION",
     "Answers",
     "Attempt",
@@ -44,14 +47,19 @@ __all__ = [
     "Halt",
     "Journal",
     "Message",
+    "OwnPrices",
     "Pace",
+    "Prices",
     "Record",
     "ReplayMiss",
     "Request",
     "ResponseCache",
     "RetryPolicy",
+    "TokenCounter",
     "TokenLogprob",
     "Usage",
     "public_url",
+    "published",
     "request_key",
+    "token_counter",
 ]

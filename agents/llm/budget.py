@@ -75,8 +75,11 @@ class Budget:
                 "a cap on money needs the price of the model, and none is published for it at this address: give your "
                 "own as users.prices, in US dollars per million tokens ({input: 0.5, output: 1.5})"
             )
-        self._caps, self._prices, self._tokens = caps, prices, tokens
-        self.spent = Spent(0, 0, None if prices is None else Decimal(0))
+        self.prices, self.tokens = prices, tokens
+        self._caps = caps
+        self._limits_size = caps.tokens is not None or caps.cost is not None
+        self._nothing = None if prices is None else Decimal(0)
+        self.spent = Spent(0, 0, self._nothing)
         """By all attempts that have ended, those of a resumed run's journal included."""
         self._reserved = self.spent
         self._change = asyncio.Event()
@@ -93,7 +96,7 @@ class Budget:
 
         Raises BudgetReached if there is no room and nobody is left to leave any.
         """
-        most = self._most(request)
+        most = self._most(request) if self._limits_size else Spent(1, 0, self._nothing)
         while not (self.spent + self._reserved + most).within(self._caps):
             if not self._reserved.calls:
                 raise BudgetReached(self._explanation(most))
@@ -111,24 +114,30 @@ class Budget:
 
     def _taken(self, request: Request, completion: Completion | None) -> Spent:
         usage = completion.usage if completion is not None else None
-        if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
+        if usage is not None and usage.prompt_tokens is not None and usage.completion_tokens is not None:
+            cost = None if self.prices is None else usage_cost(self.prices, usage)
+            return Spent(1, usage.prompt_tokens + usage.completion_tokens, cost)
+        if self._limits_size:
             return self._most(request)
-        cost = None if self._prices is None else usage_cost(self._prices, usage)
-        return Spent(1, usage.prompt_tokens + usage.completion_tokens, cost)
+        # Nothing was reserved, so this is no bound but the best guess.
+        reply = longest_reply(request) or 0
+        if completion is not None:
+            reply = self.tokens.text(completion.text)
+        return self._sum(self.tokens.prompt(request.messages), reply)
 
     def _most(self, request: Request) -> Spent:
-        exact = self._tokens.exact
-        prompt = self._tokens.prompt(request.messages) if exact else bound_tokens(request.messages)
+        exact = self.tokens.exact
+        prompt = self.tokens.prompt(request.messages) if exact else bound_tokens(request.messages)
         reply = longest_reply(request)
         if reply is None:
-            if self._caps.tokens is not None or self._caps.cost is not None:
-                raise ClientSetupError(
-                    "a cap on tokens or money needs a limit on each reply, or no call could be reserved for: set "
-                    "users.params.max_tokens (max_completion_tokens for reasoning models)"
-                )
-            reply = 0
-        cost = None if self._prices is None else self._prices.cost(prompt, reply)
-        return Spent(1, prompt + reply, cost)
+            raise ClientSetupError(
+                "a cap on tokens or money needs a limit on each reply, or no call could be reserved for: set "
+                "users.params.max_tokens (max_completion_tokens for reasoning models)"
+            )
+        return self._sum(prompt, reply)
+
+    def _sum(self, prompt: int, reply: int) -> Spent:
+        return Spent(1, prompt + reply, None if self.prices is None else self.prices.cost(prompt, reply))
 
     def _explanation(self, most: Spent) -> str:
         caps, spent = self._caps, self.spent

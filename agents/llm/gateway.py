@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from agents.llm.call import Caller, Pace
 from agents.llm.fanout import Fanout, Steps
-from agents.llm.key import Endpoint, public_url, request_key
+from agents.llm.key import Endpoint, request_key
 from agents.llm.replay import ReplayMiss
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Gateway:
         self._live: _Live | None = None
         self._again: set[str] = set()
         if client is not None and endpoint is None:
-            self.endpoint = Endpoint(client.provider, public_url(client.base_url))
+            self.endpoint = Endpoint.of(client)
             for record in journal.records():
                 if record.completion is None and (record.halting or retry_errors):
                     self._again.add(record.key)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from agents.llm.canonical import canonical_json
 
 if TYPE_CHECKING:
-    from agents.llm.types import Request
+    from agents.llm.types import ChatClient, Request
 
 KEY_VERSION = 1
 """Raised whenever the meaning of the hashed parts changes, so that old records are never mistaken for new."""
@@ -23,6 +23,11 @@ class Endpoint:
     provider: str
     base_url: str
     """Without credentials; "" for embedded clients."""
+
+    @classmethod
+    def of(cls, client: ChatClient) -> Endpoint:
+        """Where this client's answers come from."""
+        return cls(client.provider, public_url(client.base_url))
 
 
 def public_url(url: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiolimiter import AsyncLimiter
 
-from agents.llm.tokens import counter
+from agents.llm.tokens import token_counter
 from agents.llm.types import ClientSetupError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class PerMinute:
     async def wait(self, request: Request) -> None:
         """Wait until an attempt may be sent; ClientSetupError if it never may."""
         if self._tokens is not None:
-            tokens = counter(request.model).longest(request)
+            tokens = token_counter(request.model).longest(request)
             if tokens > self._tokens.max_rate:
                 raise ClientSetupError(
                     f"one call takes about {tokens} tokens, more than users.tokens_per_minute allows in a minute "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
@@ -72,7 +73,8 @@ class PublishedPrices:
 
         self._calculate = calculate
         found = calculate(1, 1, 0)
-        self.source = f"{found.provider.name}, {found.model.id} (genai-prices {version('genai-prices')})"
+        day = datetime.now(UTC).date().isoformat()
+        self.source = f"{found.provider.name}'s price of {found.model.id} on {day} (genai-prices {version('genai-prices')})"
 
     def cost(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> Decimal:
         """US dollars of one call."""

@@ -81,7 +81,7 @@ class TokenCounter:
 
 
 @cache
-def counter(model: str) -> TokenCounter:
+def token_counter(model: str) -> TokenCounter:
     """The counter of a model. tiktoken never goes to the network here, so it can neither fail nor stall for the lack of it."""
     name = _encoding_name(model)
     if name not in _VOCABULARIES:

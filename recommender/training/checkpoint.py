@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from recommender.models import ModelError
+from recommender.trained_directory import whole_file
 from recommender.training.config import TrainingLog
 
 if TYPE_CHECKING:
@@ -129,12 +129,8 @@ def restore_generator(state: Tensor, device: torch.device) -> None:
 
 
 def _write(value: dict[str, Any], path: Path) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         torch.save(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _read(path: Path, what: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
+
+    from agents.llm import Caps
+    from simulator.forecast import Forecast
 
 _TITLES = {
     "recommender": "recommender",
@@ -178,6 +182,59 @@ def _show_cost(console: Console, summary: Mapping[str, Any]) -> None:
         f"{calls['prompt_tokens']:,} in, {calls['completion_tokens']:,} out"
         + (f" ({uncounted} calls without a count)" if uncounted else ""),
     )
+    if (cost := summary["cost"]) is not None:
+        _line(console, f"cost: {_dollars(cost['usd'], cost['prices'])}")
     stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary["seconds"].items())
     _line(console, f"time: {sum(summary['seconds'].values()):.1f} s ({stages})")
     _line(console, f"peak memory: {summary['peak_mib']:.0f} MiB")
+
+
+def show_forecast(console: Console, forecast: Forecast, caps: Caps) -> None:
+    """Print what a run would take, and which caps it would meet."""
+    console.print()
+    found = ", ".join(f"{count} answered by the {source}" for source, count in forecast.at_hand.items())
+    later = forecast.estimated_calls
+    _line(
+        console,
+        f"calls to make: {forecast.calls:,}"
+        + (f" ({found})" if found else "")
+        + (f"; the prompts of {later:,} of them depend on answers, and are estimated" if later else ""),
+    )
+    replies = forecast.reply_tokens
+    _line(console, f"prompt tokens: {forecast.prompt_tokens:,} ({forecast.token_counts})")
+    _line(
+        console,
+        f"reply tokens: low {replies.low:,.0f} (each candidate named once), expected {replies.expected:,.0f} "
+        f"({forecast.expected_from}), high {replies.high:,.0f} ({forecast.high_from})",
+    )
+    if forecast.usd is None:
+        _line(console, f"cost: {_dollars(None, None)}")
+    else:
+        low, expected, high = forecast.usd.low, forecast.usd.expected, forecast.usd.high
+        _line(
+            console,
+            f"cost: low ${low:,.4f}, expected ${expected:,.4f}, high ${high:,.4f} ({forecast.prices}); retries and a "
+            "server's prefix cache are not counted",
+        )
+    for name, cap, low, high in (
+        ("--max-calls", caps.calls, forecast.calls, forecast.calls),
+        (
+            "--max-tokens",
+            caps.tokens,
+            forecast.prompt_tokens + replies.low,
+            forecast.prompt_tokens + replies.high,
+        ),
+        (
+            "--max-cost",
+            caps.cost,
+            *((forecast.usd.low, forecast.usd.high) if forecast.usd else (math.inf, math.inf)),
+        ),
+    ):
+        if cap is not None and high > cap:
+            _line(console, f"{name} {cap} {'will' if low > cap else 'may'} stop this run before its end")
+
+
+def _dollars(amount: float | None, prices: str | None) -> str:
+    if amount is None:
+        return "unknown: no price is published for this model at this address; give your own as users.prices"
+    return f"${amount:,.4f} ({prices})"

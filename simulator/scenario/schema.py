@@ -41,6 +41,19 @@ class StandIn(Section):
     """Extra utility of the first slot of the list, falling as 1 / slot."""
 
 
+class Prices(Section):
+    """What the endpoint asks, in US dollars per million tokens; where it is not given, the vendor's published prices count."""
+
+    input: Annotated[float, Field(ge=0)]
+    """Of the prompt."""
+    output: Annotated[float, Field(ge=0)]
+    """Of the reply, reasoning included."""
+    cached_input: Annotated[float | None, Field(ge=0)] = None
+    """Of the part of the prompt that the server had cached; null: the same as input."""
+    as_of: str | None = None
+    """When and where they were read, such as 2026-11-01, contract; printed with every cost."""
+
+
 class Users(Section):
     """The simulated audience and what answers for it."""
 
@@ -61,8 +74,14 @@ class Users(Section):
     """Seconds one attempt may take."""
     concurrency: Count = 16
     """Calls in flight at most; changes the time a run takes, never its result."""
+    requests_per_minute: Count | None = None
+    """Attempts begun in any minute at most; null is no limit."""
+    tokens_per_minute: Count | None = None
+    """Tokens of prompts and of the longest replies allowed, in any minute at most; null is no limit."""
     attempts: Count = 6
     """Tries of one call at most, the first included."""
+    prices: Prices | None = None
+    """Your own prices; null: those that the vendor publishes, or unknown where none does."""
     cache: bool = True
     """Take answers to equal requests of the same draw from the cache that runs share."""
     standin: StandIn = StandIn()

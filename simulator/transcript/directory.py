@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from recommender.trained_directory import TrainedDirectory
+from filelock import FileLock, Timeout
+
+from recommender.trained_directory import TrainedDirectory, write_json, write_text
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -26,6 +30,40 @@ class RunDirectory(TrainedDirectory):
                     f"{file}: no such file; {path} is not a run directory that can be replayed"
                 )
         return run
+
+    @classmethod
+    def begun(cls, path: Path) -> RunDirectory:
+        """A run to go on with, finished or not; TranscriptError if there is none."""
+        run = cls(path)
+        if not run.scenario.is_file() or not run.manifest.is_file():
+            raise TranscriptError(
+                f"{path}: no run was begun here (there is no scenario.yaml with its manifest.json); "
+                "start one with a scenario file, and --out if it is to be here"
+            )
+        return run
+
+    def begin(self, scenario: str, manifest: Mapping[str, Any]) -> None:
+        """Write what the run is. From the moment the scenario is there, last, it can be resumed."""
+        write_json(self.manifest, manifest)
+        write_text(self.scenario, scenario)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from going on with this run meanwhile; TranscriptError if one does."""
+        lock = self.path / "run.lock"
+        try:
+            with FileLock(lock, timeout=0):
+                yield
+                lock.unlink(missing_ok=True)
+        except Timeout:
+            raise TranscriptError(
+                f"{self.path}: another process is at this run; wait for its end, or stop it"
+            ) from None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end: its summary is written last."""
+        return self.summary.is_file()
 
     @property
     def manifest(self) -> Path:
@@ -59,5 +97,5 @@ class RunDirectory(TrainedDirectory):
 
     @property
     def summary(self) -> Path:
-        """Parse statuses, calls, tokens, time, memory, the chosen weight."""
+        """Parse statuses, calls, cost, time, memory, the chosen weight; written last, when the run is complete."""
         return self.path / "summary.json"

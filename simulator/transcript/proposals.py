@@ -7,11 +7,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from recommender.trained_directory import whole_file
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+
+Place = tuple[str, str, int, int, str]
+"""What a proposal belongs to: arm, phase, replicate, round, user."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +34,37 @@ class Proposal:
     scores: tuple[float, ...]
 
     @property
-    def place(self) -> tuple[str, str, int, int, str]:
+    def place(self) -> Place:
         """What it belongs to."""
         return (self.arm, self.phase, self.replicate, self.round, self.user_id)
 
 
 def append_proposals(path: Path, proposals: Iterable[Proposal]) -> None:
     """Add proposals to the file, a line each, sealed by `sha256`, the hash of its other fields."""
-    with path.open("a", encoding="ascii", newline="\n") as file:
-        file.writelines(
-            json.dumps({**vars(proposal), "sha256": _seal(vars(proposal))}) + "\n" for proposal in proposals
-        )
+    with path.open("ab") as file:
+        file.writelines(map(_line, proposals))
 
 
-def read_proposals(path: Path) -> dict[tuple[str, str, int, int, str], Proposal]:
+def write_proposals(path: Path, proposals: Iterable[Proposal]) -> None:
+    """Put these in the place of what the file holds, whole or not at all."""
+    with whole_file(path) as file:
+        file.writelines(map(_line, proposals))
+
+
+def resumed_proposals(path: Path) -> dict[Place, Proposal]:
+    """Those of a run that goes on: none where there is no file yet.
+
+    A last line that a crash left without its end is cut off the file, to be proposed again.
+    """
+    if not path.exists():
+        return {}
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.truncate(content.rfind(b"\n") + 1)
+    return read_proposals(path)
+
+
+def read_proposals(path: Path) -> dict[Place, Proposal]:
     """All proposals of a run by what they belong to; TranscriptError with file:line for damage."""
     found = {}
     try:
@@ -64,6 +86,10 @@ def _proposal(fields: dict[str, Any]) -> Proposal:
     if fields.pop("sha256") != _seal(fields):
         raise ValueError("its sha256 does not fit its content")
     return Proposal(**{**fields, "items": tuple(fields["items"]), "scores": tuple(fields["scores"])})
+
+
+def _line(proposal: Proposal) -> bytes:
+    return (json.dumps({**vars(proposal), "sha256": _seal(vars(proposal))}) + "\n").encode("ascii")
 
 
 def _seal(fields: Mapping[str, object]) -> str:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from recommender.trained_directory import whole_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
@@ -70,9 +72,9 @@ class Turn:
 
 
 def write_turns(path: Path, turns: Iterable[Turn]) -> None:
-    """Write all turns in the order given."""
-    with path.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(turn.line() for turn in turns)
+    """Write all turns in the order given; the file is whole or not there."""
+    with whole_file(path) as file:
+        file.writelines(turn.line().encode("ascii") for turn in turns)
 
 
 def read_turns(path: Path) -> Iterator[Turn]:

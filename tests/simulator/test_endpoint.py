@@ -10,7 +10,7 @@ from small_runs import SCENARIO, files, replay, simulate
 from agents.llm import Draw, Message, Request, RetryPolicy
 from agents.testing.openai_server import Fault, seeded_faults
 from recommender.pipeline import prepare_data
-from simulator import experiment
+from simulator import sending
 from simulator.audience import choose_audience, make_client, make_nulls, make_reader
 from simulator.scenario import load
 
@@ -40,7 +40,7 @@ def cache(tmp_path, monkeypatch):
     """A cache of its own for each test, a key, and retries that wait a thirtieth of what they wait in a run."""
     monkeypatch.setenv("SCREENTEST_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv(KEY_VARIABLE, CANARY)
-    monkeypatch.setattr(experiment, "RetryPolicy", lambda tries: RetryPolicy(tries=tries, first_wait=0.015))
+    monkeypatch.setattr(sending, "RetryPolicy", lambda tries: RetryPolicy(tries=tries, first_wait=0.015))
     return tmp_path / "cache"
 
 

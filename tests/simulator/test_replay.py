@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_runs import files, replay, simulate
 
-from simulator import experiment
+from simulator import experiment, sending, study
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def _cut_off(monkeypatch):
         raise AssertionError("a replay must not do this")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(experiment, "make_client", refuse)
+    monkeypatch.setattr(study, "make_client", refuse)
     monkeypatch.setattr(experiment, "train_recommender", refuse)
-    monkeypatch.setattr(experiment, "ResponseCache", refuse)
+    monkeypatch.setattr(sending, "ResponseCache", refuse)
 
 
 @pytest.mark.usefixtures("_cut_off")
