@@ -25,11 +25,11 @@ class Finished:
     err: str
     path: Path
 
-    @cached_property
+    @property
     def turns(self):
         return lines(self.path / "turns.jsonl")
 
-    @cached_property
+    @property
     def calls(self):
         return lines(self.path / "calls.jsonl")
 
@@ -52,16 +52,52 @@ def lines(path):
 
 def simulate(out, *overrides, options=(), scenario=SCENARIO):
     """Run the command line with `--out out` and one `--set` for each override."""
-    arguments = [] if scenario is None else [str(scenario)]
+    arguments = [] if scenario is None else [scenario]
     for override in overrides:
         arguments += ["--set", override]
+    return _finished(out, [*arguments, *options, "--out", out])
+
+
+def go_on(path, *options):
+    """Resume the run in a directory."""
+    return _finished(path, ["--resume", path, *options])
+
+
+def _finished(path, arguments):
     printed, told = StringIO(), StringIO()
     with redirect_stdout(printed), redirect_stderr(told):
         try:
-            code = main([*arguments, *map(str, options), "--out", str(out)])
+            code = main([str(argument) for argument in arguments])
         except SystemExit as exit_:
             code = exit_.code
-    return Finished(code, printed.getvalue(), told.getvalue(), Path(out))
+    return Finished(code, printed.getvalue(), told.getvalue(), Path(path))
+
+
+CANARY = "sk-canary-5Xq9-never-to-be-written"
+KEY_VARIABLE = "SCREENTEST_TEST_KEY"
+
+
+def study(out, base_url, *overrides, options=()):
+    """Run the small scenario against a server; the variable KEY_VARIABLE is to hold a key."""
+    return simulate(
+        out,
+        "users.client=openai",
+        "users.model=test-model",
+        f"users.base_url={base_url}",
+        f"users.api_key_env={KEY_VARIABLE}",
+        "users.params={temperature: 0.7, max_tokens: 900}",
+        "users.concurrency=32",
+        *overrides,
+        options=options,
+    )
+
+
+def said(run):
+    """Turns without what names the address."""
+    return [
+        {name: value for name, value in turn.items() if name not in {"request", "client"}}
+        for turn in run.turns
+    ]
 
 
 def replay(run, out, *overrides, options=()):

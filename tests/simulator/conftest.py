@@ -1,13 +1,21 @@
-"""What makes many small runs quick."""
+"""What makes many small runs quick, and lets them have an endpoint."""
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 
 import pytest
+from rich.console import Console
+from small_runs import CANARY, KEY_VARIABLE, SCENARIO
 
+from agents.llm import Draw, Message, Request, RetryPolicy
 from recommender import data
 from recommender.features import catalogue
+from recommender.stages import Stages
+from simulator import sending
+from simulator.scenario import load
+from simulator.study import Study
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,3 +50,30 @@ def _reducer(text_features):
         return features(key, seed)
 
     return remembered
+
+
+@pytest.fixture(scope="session")
+def audience(silent_stages):
+    """Answers a request body with the text that the stand-in would give."""
+    standin = Study.of(load(SCENARIO), silent_stages).client(silent_stages)
+
+    def answer(body):
+        said = tuple(Message(message["role"], message["content"]) for message in body["messages"])
+        digest = hashlib.sha256(repr(said).encode()).hexdigest()
+        return standin.answer(Request(said, body["model"], {}, Draw(digest, 0, 0))).text
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def silent_stages():
+    return Stages(Console(quiet=True))
+
+
+@pytest.fixture
+def endpoint_environment(tmp_path, monkeypatch):
+    """A cache of its own for each test, a key, and retries that wait a thirtieth of what they wait in a run."""
+    monkeypatch.setenv("SCREENTEST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(KEY_VARIABLE, CANARY)
+    monkeypatch.setattr(sending, "RetryPolicy", lambda tries: RetryPolicy(tries=tries, first_wait=0.015))
+    return tmp_path / "cache"

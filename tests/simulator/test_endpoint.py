@@ -5,64 +5,16 @@ import json
 import socket
 
 import pytest
-from small_runs import SCENARIO, files, replay, simulate
+from small_runs import CANARY, KEY_VARIABLE, files, replay, said, study
 
-from agents.llm import Draw, Message, Request, RetryPolicy
 from agents.testing.openai_server import Fault, seeded_faults
-from recommender.pipeline import prepare_data
-from simulator import sending
-from simulator.audience import choose_audience, make_client, make_nulls, make_reader
-from simulator.scenario import load
 
-CANARY = "sk-canary-5Xq9-never-to-be-written"
-KEY_VARIABLE = "SCREENTEST_TEST_KEY"
+pytestmark = pytest.mark.usefixtures("endpoint_environment")
 
 
-@pytest.fixture(scope="module")
-def audience():
-    """Answers a request body with the text that the stand-in would give."""
-    scenario = load(SCENARIO)
-    prepared = prepare_data(scenario)
-    reader = make_reader(prepared)
-    nulls = make_nulls(scenario, prepared, reader)
-    standin = make_client(scenario, prepared, choose_audience(scenario, prepared), reader, nulls)
-
-    def answer(body):
-        said = tuple(Message(message["role"], message["content"]) for message in body["messages"])
-        digest = hashlib.sha256(repr(said).encode()).hexdigest()
-        return standin.answer(Request(said, body["model"], {}, Draw(digest, 0, 0))).text
-
-    return answer
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """A cache of its own for each test, a key, and retries that wait a thirtieth of what they wait in a run."""
-    monkeypatch.setenv("SCREENTEST_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv(KEY_VARIABLE, CANARY)
-    monkeypatch.setattr(sending, "RetryPolicy", lambda tries: RetryPolicy(tries=tries, first_wait=0.015))
-    return tmp_path / "cache"
-
-
-def study(out, base_url, *overrides):
-    return simulate(
-        out,
-        "users.client=openai",
-        "users.model=test-model",
-        f"users.base_url={base_url}",
-        f"users.api_key_env={KEY_VARIABLE}",
-        "users.params={temperature: 0.7, max_tokens: 900}",
-        "users.concurrency=32",
-        *overrides,
-    )
-
-
-def said(run):
-    """Turns without what names the address."""
-    return [
-        {name: value for name, value in turn.items() if name not in {"request", "client"}}
-        for turn in run.turns
-    ]
+@pytest.fixture
+def cache(endpoint_environment):
+    return endpoint_environment
 
 
 def means(run):
@@ -107,11 +59,22 @@ def test_the_record_replays_without_server_and_key_and_the_cache_pays_nothing_tw
     assert replayed.bytes_of("turns.jsonl") == first.bytes_of("turns.jsonl")
 
 
-def test_a_server_that_is_down_leaves_a_complete_record_of_failures(tmp_path):
+def test_a_server_that_is_down_ends_the_run_at_once_and_loses_nothing(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: whoever connects is refused
         down = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        run = study(tmp_path / "run", down, "users.attempts=2")
+        run = study(tmp_path / "run", down, "users.attempts=2", "users.concurrency=4")
+    assert run.code == 2
+    assert f"no connection to {down}" in run.err
+    assert f"--resume {run.path}" in run.err
+    assert "Traceback" not in run.err
+    assert 1 <= len(run.calls) <= 4, "those that were under way, and no more"
+    assert all(call["halting"] and "no connection" in call["error"] for call in run.calls)
+
+
+def test_a_server_that_answers_nothing_leaves_a_complete_record_of_failures(openai_server, tmp_path):
+    server = openai_server(faults=[Fault.ERROR_500] * 1000)
+    run = study(tmp_path / "run", server.base_url, "users.attempts=2")
     assert run.code == 3
     assert "100.0% of the turns brought no usable answer" in run.err
     assert "Traceback" not in run.err
@@ -119,7 +82,7 @@ def test_a_server_that_is_down_leaves_a_complete_record_of_failures(tmp_path):
     for turn in run.turns:
         assert (turn["status"], turn["fallback"], turn["ranking"]) == ("failed", True, [])
         assert turn["final"] == turn["slate"][:5]
-        assert "no connection" in turn["error"]
+        assert "HTTP 500" in turn["error"]
     for lists in means(run).values():
         assert lists["refined"] == lists["recommender"]
         assert "refined_parsed_only" not in lists
@@ -182,10 +145,10 @@ def test_the_key_is_written_nowhere(audience, openai_server, tmp_path, cache, fa
     run = study(
         tmp_path / "run", server.base_url, "cold_start.lengths=[5]", "users.attempts=2", "users.count=6"
     )
-    assert run.code == (0 if fault is None else 3)
-    assert len(run.turns) == 6
+    assert run.code == {None: 0, Fault.ERROR_500: 3}.get(fault, 2)
+    assert len(run.calls) == 6
     written = files(run.path) | files(cache)
-    assert len(written) > 10
+    assert len(written) > 6
     for name, content in written.items():
         assert CANARY.encode() not in content, name
     for text in (run.out, run.err, *capfd.readouterr()):
