@@ -11,14 +11,14 @@ from agents.llm.halt import EndpointRefuses, Halt
 from agents.llm.limiter import AdaptiveConcurrency, PerMinute
 from agents.llm.record import Attempt, Record
 from agents.llm.retry import RetryPolicy
-from agents.llm.types import CallError
+from agents.llm.types import CallError, Completion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agents.llm.budget import Budget
     from agents.llm.record import Answers, Source
-    from agents.llm.types import ChatClient, Completion, Request
+    from agents.llm.types import ChatClient, Request
 
 _SETUP_STATUSES = frozenset({401, 402, 403, 404, 429})
 """A final failure with one of these is about the key, the model or the quota: the next call would fail alike."""
@@ -46,9 +46,9 @@ class Pace:
 class Caller:
     """Makes calls through `client`; shared by all calls of a run.
 
-    It stops sending once it is plain that no call can succeed: after the first refusal (key, model, quota) or
-    the first call that never reached the server, as long as nothing was answered yet; after three refusals in a
-    row later on.
+    It stops sending once it is plain that no call can succeed: after the first refusal (key, model, quota) as long as
+    nothing was answered yet, after three in a row later on; and after the first call that was given up as long as
+    nothing was ever heard of the server.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class Caller:
         self._minute = PerMinute(pace.requests_per_minute, pace.tokens_per_minute)
         self.halt: Halt | None = None
         """Why no further call is sent, if so."""
+        self._was_heard = False
+        """Whether the server ever said anything, be it that it is busy."""
         self._was_answered = False
         self._refused_in_a_row = 0
 
@@ -126,6 +128,7 @@ class Caller:
             raise
         finally:
             error, status = (str(outcome), outcome.status) if isinstance(outcome, CallError) else (None, None)
+            self._was_heard |= status is not None or isinstance(outcome, Completion)
             attempts.append(Attempt(error, status, round(time.perf_counter() - clock, 6)))
             if budget is not None and reserved is not None:
                 budget.settle(request, reserved, outcome)
@@ -136,6 +139,6 @@ class Caller:
             self._refused_in_a_row += 1
             hopeless = not self._was_answered or self._refused_in_a_row >= _REFUSALS_TO_STOP
         else:
-            hopeless = not self._was_answered and failure.retryable and failure.status is None
+            hopeless = not self._was_heard and failure.retryable
         if hopeless and self.halt is None:
             self.halt = EndpointRefuses(str(failure))
