@@ -63,8 +63,9 @@ class _Run:
         params, training = setting
         began = time.perf_counter()
         model = task.build(name, params, seed)
-        schedule = "constant" if limit == _EPOCHS else "cosine"
-        log = task.train(model, {**training, "max_epochs": limit, "schedule": schedule}, seed)
+        # A learning rate that falls gives its best at the end of its plan: to stop at the first lull would cut that off.
+        plan = {} if limit == _EPOCHS else {"schedule": "cosine", "patience": limit}
+        log = task.train(model, {**training, **plan, "max_epochs": limit}, seed)
         metrics = task.test(model, _CUTOFFS)
         seconds = time.perf_counter() - began
         kept = {each: metrics[each] for each in _METRICS}
@@ -99,8 +100,8 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="MODEL=N",
-        help=f"shorten the training of a model, or of all=N, its learning rate falling to zero by then (default: {_EPOCHS} "
-        "epochs, constant); early stopping either way; marked in the result",
+        help=f"train a model, or all=N, for so many epochs with a learning rate that falls to zero by then, and take the best of "
+        f"them (default: at most {_EPOCHS} epochs, a constant rate, early stopping); marked in the result",
     )
     options.add_argument(
         "--also",
@@ -117,10 +118,6 @@ def main() -> None:
     if chosen.quick:
         chosen.data, chosen.seeds, chosen.max_epochs = "embedded", [0], ["all=2"]
     _measure(chosen)
-
-
-"""
-"""
 
 
 def _measure(chosen: argparse.Namespace) -> None:
