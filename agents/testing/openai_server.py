@@ -10,73 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
+import socket
+import struct
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from enum import Enum
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Self
 
+from agents.testing.faults import ANSWERS, TRANSIENT, Fault, seeded_faults
+from agents.testing.payloads import completion, error, rejection, words
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-
-class Fault(Enum):
-    """What a request meets instead of a plain answer."""
-
-    SLOW = "waits `fault_wait` seconds before it answers"
-    DRIP = "answers, but one byte at a time over `fault_wait` seconds"
-    LENGTH = "answers half the text, with finish_reason length"
-    RATE_SECONDS = "429, Retry-After in seconds"
-    RATE_DATE = "429, Retry-After as an HTTP date"
-    RATE_MS = "429, retry-after-ms"
-    RATE_BARE = "429 without a hint"
-    ERROR_408 = "408"
-    ERROR_500 = "500"
-    ERROR_502 = "502"
-    ERROR_503 = "503"
-    CUT_BEFORE = "connection closed before the answer"
-    CUT_BODY = "connection closed in the middle of the body"
-    INVALID_JSON = "200 with a body that is no JSON"
-    EMPTY_CHOICES = "200 with no choices"
-    BAD_REQUEST = "400"
-    BAD_KEY = "401, quoting the key it was given"
-    FORBIDDEN = "403"
-    NO_MODEL = "404"
-    NO_QUOTA = "429, insufficient_quota"
-
-
-TRANSIENT = tuple(
-    fault
-    for fault in Fault
-    if fault.name.startswith(("RATE", "ERROR", "CUT")) or fault in (Fault.INVALID_JSON, Fault.EMPTY_CHOICES)
-)
-"""Faults after which the same request may be answered."""
-
-_STATUS = {
-    Fault.RATE_SECONDS: 429,
-    Fault.RATE_DATE: 429,
-    Fault.RATE_MS: 429,
-    Fault.RATE_BARE: 429,
-    Fault.ERROR_408: 408,
-    Fault.ERROR_500: 500,
-    Fault.ERROR_502: 502,
-    Fault.ERROR_503: 503,
-    Fault.BAD_REQUEST: 400,
-    Fault.BAD_KEY: 401,
-    Fault.FORBIDDEN: 403,
-    Fault.NO_MODEL: 404,
-    Fault.NO_QUOTA: 429,
-}
-
-
-def seeded_faults(rate: float, seed: int, kinds: Sequence[Fault] = TRANSIENT) -> Iterator[Fault | None]:
-    """An endless stream in which each request meets one of `kinds` with probability `rate`."""
-    draw = random.Random(seed)
-    while True:
-        yield draw.choice(kinds) if draw.random() < rate else None
+__all__ = ["TRANSIENT", "Fault", "OpenAIServer", "Received", "Sent", "seeded_faults"]
 
 
 @dataclass(frozen=True)
@@ -87,11 +34,25 @@ class Received:
     authorization: str
 
 
-class OpenAIServer:
-    """Serves from `with` to its end on 127.0.0.1 and a free port.
+@dataclass(frozen=True)
+class Sent:
+    """What a request met, and what its sender would be billed for."""
 
-    `answer` gives the text for a request body. `faults` are used up one a request, in order of arrival; after the
-    last there are none. `delay` is waited before each answer; `retry_after` is what 429 asks for. Times in seconds.
+    received: Received
+    fault: Fault | None
+    text: str
+    """Of the completion that was made for it, whether it arrived or not; "" where an error status was all."""
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class OpenAIServer:
+    """Serves from `with` to its end on 127.0.0.1, at `port` or a free one.
+
+    `answer` gives the text for a request body, `refuse` that of a refusal, `count` the tokens of prompt and text.
+    `faults` are used up one a request, in order of arrival; after the last there are none. `delay` is waited before each
+    answer; `retry_after` is what 429 asks for. Times in seconds. `alter` may change a completion before it is sent, and
+    `headers` go with everything.
     """
 
     def __init__(
@@ -102,20 +63,29 @@ class OpenAIServer:
         faults: Iterable[Fault | None] = (),
         retry_after: float = 0.02,
         fault_wait: float = 1.0,
+        refuse: Callable[[dict[str, Any]], str] = lambda body: "I'm sorry, but I can't help with that.",
+        count: Callable[[dict[str, Any], str], tuple[int, int]] = words,
+        alter: Callable[[dict[str, Any]], dict[str, Any]] = lambda completion: completion,
+        headers: Mapping[str, str] | None = None,
+        port: int = 0,
     ) -> None:
-        self.answer = answer
+        self.answer, self.refuse, self.count, self.alter = answer, refuse, count, alter
+        self.headers = headers or {}
         self.delay = delay
         self.retry_after = retry_after
         self.fault_wait = fault_wait
         self.received: list[Received] = []
         """Every request that arrived, in order."""
+        self.sent: list[Sent] = []
+        """What became of them, in the order of its sending."""
         self.answered = 0
         """Completions sent in full."""
         self.most_at_once = 0
         """The largest number of requests in hand at one time."""
+        self.in_hand = 0
+        """Requests that are not done with yet."""
         self._faults = chain(faults, repeat(None))
-        self._in_hand = 0
-        self._port = 0
+        self._port = port
         self._connections: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="openai-server", daemon=True)
@@ -142,7 +112,7 @@ class OpenAIServer:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, backlog=1024)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
@@ -172,87 +142,87 @@ class OpenAIServer:
         body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))))
         self.received.append(Received(body, headers.get("authorization", "")))
         if request_line.split()[:2] != ["POST", "/v1/chat/completions"]:
-            return await _send(writer, 404, _error("no such path", "invalid_request_error"))
-        self._in_hand += 1
-        self.most_at_once = max(self.most_at_once, self._in_hand)
+            return await self._send(writer, 404, error("no such path", "invalid_request_error"))
+        self.in_hand += 1
+        self.most_at_once = max(self.most_at_once, self.in_hand)
         try:
-            return await self._reply(writer, next(self._faults), self.received[-1])
+            return await self._reply(reader, writer, next(self._faults), self.received[-1])
         finally:
-            self._in_hand -= 1
+            self.in_hand -= 1
 
-    async def _reply(self, writer: asyncio.StreamWriter, fault: Fault | None, received: Received) -> bool:
+    async def _reply(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        fault: Fault | None,
+        received: Received,
+    ) -> bool:
         await asyncio.sleep(self.fault_wait if fault is Fault.SLOW else self.delay)
-        if fault in _STATUS:
-            return await _send(writer, _STATUS[fault], *self._refusal(fault, received))
+        if fault is not None and fault.status >= 400:
+            self.sent.append(Sent(received, fault, "", 0, 0))
+            return await self._send(
+                writer, fault.status, *rejection(fault, received.authorization, self.retry_after)
+            )
+        text = self._text(received.body, fault)
+        tokens = self.count(received.body, text)
+        self.sent.append(Sent(received, fault, text, *tokens))
+        if fault is Fault.HANG:
+            await reader.read()
+            return False
         if fault is Fault.CUT_BEFORE:
             return False
         if fault is Fault.INVALID_JSON:
-            return await _send(writer, 200, '{"choices": [{"message": ')
-        content = json.dumps(self._completion(received.body, fault))
-        if fault is Fault.CUT_BODY:
-            head, _, rest = _message(200, content, {}).partition(b"\r\n\r\n")
-            writer.write(head + b"\r\n\r\n" + rest[: len(rest) // 2])
+            return await self._send(writer, 200, '{"choices": [{"message": ')
+        if fault is Fault.GARBAGE:
+            return await self._send(writer, 200, bytes(range(256)))
+        told = self.alter(completion(received.body, text, tokens, fault, len(self.received)))
+        message = self._message(200, json.dumps(told))
+        if fault in (Fault.CUT_BODY, Fault.RESET_BODY):
+            head, end, rest = message.partition(b"\r\n\r\n")
+            writer.write(head + end + rest[: len(rest) // 2])
             await writer.drain()
+            if fault is Fault.RESET_BODY:
+                _reset_on_close(writer)
             return False
         if fault is Fault.DRIP:
-            for byte in (message := _message(200, content, {})):
+            for byte in message:
                 writer.write(bytes([byte]))
                 await asyncio.sleep(self.fault_wait / len(message))
         else:
-            await _send(writer, 200, content)
-        self.answered += fault is not Fault.EMPTY_CHOICES
+            writer.write(message)
+        await writer.drain()
+        self.answered += fault in ANSWERS
         return True
 
-    def _completion(self, body: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
+    def _text(self, body: dict[str, Any], fault: Fault | None) -> str:
+        if fault is Fault.REFUSAL:
+            return self.refuse(body)
         text = self.answer(body)
-        if fault is Fault.LENGTH:
-            text = text[: len(text) // 2]
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": text},
-            "finish_reason": "length" if fault is Fault.LENGTH else "stop",
+        return text[: len(text) // 2] if fault is Fault.LENGTH else text
+
+    async def _send(
+        self,
+        writer: asyncio.StreamWriter,
+        status: int,
+        content: str | bytes,
+        headers: Mapping[str, str] | None = None,
+    ) -> bool:
+        writer.write(self._message(status, content, headers))
+        await writer.drain()
+        return True
+
+    def _message(self, status: int, content: str | bytes, headers: Mapping[str, str] | None = None) -> bytes:
+        body = content if isinstance(content, bytes) else content.encode()
+        fields = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **self.headers,
+            **(headers or {}),
         }
-        prompt = sum(len(message["content"].split()) for message in body["messages"])
-        return {
-            "id": f"chatcmpl-{len(self.received)}",
-            "object": "chat.completion",
-            "created": 0,
-            "model": body["model"],
-            "choices": [] if fault is Fault.EMPTY_CHOICES else [choice],
-            "usage": {"prompt_tokens": prompt, "completion_tokens": len(text.split())},
-        }
-
-    def _refusal(self, fault: Fault, received: Received) -> tuple[str, dict[str, str]]:
-        if fault is Fault.NO_QUOTA:
-            return _error("You exceeded your current quota", "insufficient_quota"), {}
-        if fault is Fault.BAD_KEY:
-            return _error(f"Incorrect API key provided: {received.authorization}", "invalid_api_key"), {}
-        if fault is Fault.RATE_SECONDS:
-            headers = {"Retry-After": f"{self.retry_after:g}"}
-        elif fault is Fault.RATE_MS:
-            headers = {"retry-after-ms": f"{self.retry_after * 1e3:g}"}
-        elif fault is Fault.RATE_DATE:
-            at = datetime.fromtimestamp(datetime.now(UTC).timestamp() + self.retry_after, UTC)
-            headers = {"Retry-After": format_datetime(at, usegmt=True)}
-        else:
-            headers = {}
-        return _error(fault.value, "test_fault"), headers
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        return f"HTTP/1.1 {status} Test\r\n{head}\r\n".encode("latin-1") + body
 
 
-def _error(message: str, code: str) -> str:
-    return json.dumps({"error": {"message": message, "type": code, "code": code, "param": None}})
-
-
-async def _send(
-    writer: asyncio.StreamWriter, status: int, content: str, headers: dict[str, str] | None = None
-) -> bool:
-    writer.write(_message(status, content, headers or {}))
-    await writer.drain()
-    return True
-
-
-def _message(status: int, content: str, headers: dict[str, str]) -> bytes:
-    body = content.encode()
-    fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"HTTP/1.1 {status} Test\r\n{head}\r\n".encode("latin-1") + body
+def _reset_on_close(writer: asyncio.StreamWriter) -> None:
+    """Lingering for no time makes the close a reset."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
