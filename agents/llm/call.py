@@ -47,8 +47,8 @@ class Caller:
     """Makes calls through `client`; shared by all calls of a run.
 
     It stops sending once it is plain that no call can succeed: after the first refusal (key, model, quota) as long as
-    nothing was answered yet, after three in a row later on; and after the first call that was given up as long as
-    nothing was ever heard of the server.
+    nothing was answered yet, after three in a row later on; after three rejected requests in a row (400) as long as nothing
+    was answered; and after the first call that was given up as long as nothing was ever heard of the server.
     """
 
     def __init__(
@@ -135,10 +135,14 @@ class Caller:
         return outcome
 
     def _note_failure(self, failure: CallError) -> None:
-        if not failure.retryable and failure.status in _SETUP_STATUSES:
-            self._refused_in_a_row += 1
-            hopeless = not self._was_answered or self._refused_in_a_row >= _REFUSALS_TO_STOP
+        if failure.retryable:
+            hopeless = not self._was_heard
         else:
-            hopeless = not self._was_heard and failure.retryable
+            self._refused_in_a_row += 1
+            often = self._refused_in_a_row >= _REFUSALS_TO_STOP
+            if failure.status in _SETUP_STATUSES:
+                hopeless = not self._was_answered or often
+            else:  # one prompt may be too long; that all of the first ones are rejected is the run's fault
+                hopeless = not self._was_answered and often
         if hopeless and self.halt is None:
             self.halt = EndpointRefuses(str(failure))

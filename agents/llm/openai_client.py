@@ -106,7 +106,8 @@ class OpenAIClient:
         elif status in _RETRYABLE or status >= 500:
             text, retryable = f"the server is busy or broken: {said}", True
         else:
-            text, retryable = f"the server rejects the request: {said}", False
+            text = f"the server rejects the request (see users.model, users.params and the length of prompts): {said}"
+            retryable = False
         return CallError(
             f"HTTP {status}: {text}",
             retryable=retryable,

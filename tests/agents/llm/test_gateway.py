@@ -123,6 +123,21 @@ def test_one_refusal_among_answers_stops_nothing_but_three_in_a_row_do(openai_se
     assert server.requests == 6
 
 
+def test_rejected_requests_end_the_asking_where_nothing_was_ever_answered(openai_server, journal):
+    server = openai_server(faults=[Fault.BAD_REQUEST] * 1000)
+    requests = [ask_for(f"u{n}") for n in range(200)]
+    with (
+        live(server, journal, concurrency=1) as gateway,
+        pytest.raises(EndpointRefuses, match=r"users\.params"),
+    ):
+        gateway.ask(requests)
+    assert server.requests == len(journal.kept) == 3
+    answered_once = openai_server(faults=[None, *[Fault.BAD_REQUEST] * 1000])
+    with live(answered_once, MemoryJournal(), concurrency=1) as gateway:
+        records = gateway.ask(requests)
+    assert [record.error is None for record in records] == [True] + [False] * 199
+
+
 def test_a_server_that_is_not_there_ends_the_asking_soon(journal):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
