@@ -39,6 +39,7 @@ CONCURRENCY = 64
 PRICES = OwnPrices(Decimal("0.15"), Decimal("0.6"), Decimal("0.15"), "of this benchmark")
 CAPS = {"calls": "--max-calls", "tokens": "--max-tokens", "cost": "--max-cost"}
 _RATE = 0.3
+_TIMEOUT = 4.0
 _HIGHER = 5
 """Times what a run takes that is answered at once; faults and missing usage make it count more."""
 
@@ -91,7 +92,7 @@ class Bench:
         self._size = {
             "users.count": users,
             "users.concurrency": CONCURRENCY,
-            "users.timeout_s": 4,
+            "users.timeout_s": _TIMEOUT,
             "users.attempts": 12,
             "users.prices": prices,
             "users.cache": False,

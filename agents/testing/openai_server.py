@@ -187,6 +187,7 @@ class OpenAIServer:
         if fault is Fault.DRIP:
             for byte in message:
                 writer.write(bytes([byte]))
+                await writer.drain()  # says so if the client has gone away
                 await asyncio.sleep(self.fault_wait / len(message))
         else:
             writer.write(message)
