@@ -157,7 +157,8 @@ class Bench:
     def points(self) -> list[Point]:
         """Points of one run in the order of its life, and a start anywhere among them."""
         start, *later = (Point(stage, self._draw.random()) for stage in STAGES)
-        later.insert(self._draw.randrange(len(later) + 1), start)
+        # Before there is a run to go on with, in every other one.
+        later.insert(self._draw.choice((0, self._draw.randrange(len(later) + 1))), start)
         return later
 
     def disturbed(self, points: Sequence[Point]) -> None:

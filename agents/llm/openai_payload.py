@@ -70,7 +70,7 @@ class Reader:
         elif 300 <= status < 400:
             text = f"the server sends calls elsewhere; give the address where it answers itself as base_url: {said}"
         else:
-            text = f"the server rejects the request: {said}"
+            text = f"the server rejects the request (see users.model, users.params and the length of prompts): {said}"
         return CallError(
             f"HTTP {status}: {text}", retryable=retryable, status=status, retry_after=retry_after(headers)
         )
