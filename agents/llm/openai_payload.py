@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agents.llm.retry import retry_after
+from agents.llm.secrets import Cleaner
 from agents.llm.types import CallError, Completion, TokenLogprob, Usage
 
 if TYPE_CHECKING:
@@ -108,10 +110,9 @@ class Reader:
             for token in given["content"]
         )
 
-    def _without_secrets(self, text: str) -> str:
-        for secret in self.secrets:
-            text = text.replace(secret, "[key]")
-        return text
+    @cached_property
+    def _without_secrets(self) -> Cleaner:
+        return Cleaner(self.secrets)
 
 
 def _text(message: dict[str, Any]) -> str:
