@@ -29,7 +29,7 @@ def test_refusals_end_a_run_at_once(run, tmp_path, fault, said):
     assert said in case["message"]
     held = {"recorded": 1, "planned": 1, "duplicated": 0, "invented": 0, "replayed_alike": True}
     assert failures({**held, "attempts": {"journal": 1, "server": 1}, "refusals": [case]}) == []
-    for wrong in ({"code": 3}, {"message": ""}, {"requests": 17}):
+    for wrong in ({"code": 3}, {"message": ""}, {"requests": 19}):
         assert failures({**held, "attempts": {"journal": 1, "server": 1}, "refusals": [{**case, **wrong}]}), (
             wrong
         )

@@ -4,17 +4,23 @@ import random
 from collections import Counter
 
 import pytest
+from small_runs import files
 
 from agents.testing.openai_server import OpenAIServer
 from benchmarks import kill_resume
 from benchmarks.kill_resume import Account, Bench, Point
-from benchmarks.served import Audience
+from benchmarks.served import KEY, Audience
 
 
 def test_a_killed_run_goes_on_to_the_same_end(run, tmp_path, monkeypatch):
     monkeypatch.setitem(kill_resume.SIZE, "recommender.model", "popularity")
     monkeypatch.setitem(kill_resume.SIZE, "rounds", 1)
-    with OpenAIServer(Audience().answer, delay=0.02) as server:
+    with OpenAIServer(
+        Audience().answer,
+        delay=0.02,
+        alter=lambda completion: completion | {"model": f"model of {KEY}"},
+        headers={"X-Echo": KEY},
+    ) as server:
         bench = Bench(server, tmp_path, random.Random(1))
         bench.undisturbed(run)
         bench.disturbed([Point("calls", 0.5)])
@@ -26,6 +32,8 @@ def test_a_killed_run_goes_on_to_the_same_end(run, tmp_path, monkeypatch):
             == fields["calls_of_a_run"] + fields["in_flight_at_kill"]
             == server.answered - fields["calls_of_a_run"]
         )
+        assert KEY in server.received[0].authorization
+        assert not [path for path, content in files(tmp_path).items() if KEY.encode() in content]
         (tmp_path / "undisturbed" / "turns.jsonl").write_bytes(b"other turns")
         bench._compare(1, tmp_path / "run-1")
     assert not bench.fields()["identical"]

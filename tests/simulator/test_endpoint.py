@@ -5,7 +5,7 @@ import json
 import socket
 
 import pytest
-from small_runs import CANARY, KEY_VARIABLE, files, replay, said, study
+from small_runs import CANARY, KEY_VARIABLE, replay, said, study
 
 from agents.testing.openai_server import Fault, seeded_faults
 
@@ -137,19 +137,3 @@ def test_replies_cut_by_the_length_limit_are_truncated_and_tolerance_is_the_scen
     assert run.code == 0, run.err
     assert [turn["status"] for turn in run.turns].count("truncated") == 3
     assert run.summary["replies"]["history-5, test"]["statuses"] == {"ok": 9, "truncated": 3}
-
-
-@pytest.mark.parametrize("fault", [None, Fault.BAD_KEY, Fault.NO_QUOTA, Fault.ERROR_500])
-def test_the_key_is_written_nowhere(audience, openai_server, tmp_path, cache, fault, capfd):
-    server = openai_server(audience, faults=[fault] * 1000)
-    run = study(
-        tmp_path / "run", server.base_url, "cold_start.lengths=[5]", "users.attempts=2", "users.count=6"
-    )
-    assert run.code == {None: 0, Fault.ERROR_500: 3}.get(fault, 2)
-    assert len(run.calls) == 6
-    written = files(run.path) | files(cache)
-    assert len(written) > 6
-    for name, content in written.items():
-        assert CANARY.encode() not in content, name
-    for text in (run.out, run.err, *capfd.readouterr()):
-        assert CANARY not in text

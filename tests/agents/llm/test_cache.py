@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import diskcache
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +127,23 @@ def test_a_folder_that_holds_something_else_is_refused_with_advice(tmp_path):
 def test_nothing_is_evicted(cache):
     settings = cache._cache
     assert (settings.eviction_policy, settings.cull_limit) == ("none", 0)
+
+
+def test_what_is_larger_than_diskcaches_limit_is_kept(cache, tmp_path):
+    """The limit is 1 GiB; lowered to 100 kB, a stock cache drops rows, and ours holds all of 1 MB."""
+    limit = 100_000
+    rows = [(f"{n}", completion(f"{n} " + "x" * 10_000)) for n in range(100)]
+    assert cache._cache.size_limit == 2**30
+    cache._cache.reset("size_limit", limit)
+    for row in rows:
+        cache.put([row])
+    assert [cache.get(key) for key, _ in rows] == [answer for _, answer in rows]
+    assert cache._cache.volume() > 10 * limit
+    stock = diskcache.Cache(str(tmp_path / "stock"), size_limit=limit)
+    for key, answer in rows:
+        stock.set(key, answer.text)
+    assert sum(key in stock for key, _ in rows) < 50
+    stock.close()
 
 
 WRITE = """

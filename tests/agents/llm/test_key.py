@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.llm import Draw, Message, Request, public_url, request_key
+from agents.llm import KEY_VERSION, Draw, Message, Request, public_url, request_key
 
 texts = st.text(st.characters(), max_size=12)  # lone surrogates included: a key must exist for any text
 values = st.one_of(
@@ -57,6 +57,13 @@ def test_credentials_in_an_address_do_not_enter_the_key():
     assert request_key(request, "openai", "http://me:secret@host:1/v1/?key=secret#s") == plain
     assert public_url("http://me:secret@[::1]:8000/v1/?key=secret") == "http://[::1]:8000/v1"
     assert public_url("") == ""
+
+
+def test_another_version_of_the_key_makes_other_keys(monkeypatch):
+    request = Request((Message("user", "x"),), "m", {}, Draw("u", 0, 0))
+    before = request_key(request, "openai", "")
+    monkeypatch.setattr("agents.llm.key.KEY_VERSION", KEY_VERSION + 1)
+    assert request_key(request, "openai", "") != before
 
 
 def test_the_key_of_a_known_request_is_what_it_was():
