@@ -30,6 +30,8 @@ _MAY_CHANGE = (
     "users.attempts",
     "users.prices",
     "users.cache",
+    "users.local.slots",
+    "users.local.threads",
     "tolerance",
 )
 """What says how calls are sent or where things lie, never what is asked or counted."""
