@@ -57,7 +57,9 @@ class LlamaServer:
         params.n_ctx, params.n_parallel = settings.context * settings.slots, settings.slots
         for threads in (params.cpuparams, params.cpuparams_batch):
             threads.n_threads = settings.threads
-        params.cache_ram_mib = 0  # prompts of all users would be kept, up to 8 GB; each slot still reuses its last prefix
+        params.cache_ram_mib = (
+            0  # prompts of all users would be kept, up to 8 GB; each slot still reuses its last prefix
+        )
         params.ui, params.endpoint_slots, params.cors_origins = False, False, ""
         params.verbosity = _ERRORS_ONLY
         try:
@@ -70,5 +72,5 @@ class LlamaServer:
         self.base_url = f"{self._server.listening_address}/v1"
 
     def stop(self) -> None:
-        """Stop serving and free the memory; requests under way are cut off."""
+        """Stop serving and free the memory. Close all clients before: it waits for connections that are open."""
         self._server = None
