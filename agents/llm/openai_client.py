@@ -23,6 +23,8 @@ _SPARE_CONNECTIONS = 8
 _CONNECT_SECONDS = 10.0
 _QUOTA = "insufficient_quota"
 _NO_KEY = "none"
+_NO_PROXY = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}
+"""No proxy of the environment reaches a server on this machine."""
 
 
 class OpenAIClient:
@@ -56,7 +58,8 @@ class OpenAIClient:
             max_retries=0,  # the gateway's retry loop is the only one
             timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
             http_client=openai.DefaultAsyncHttpxClient(
-                limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+                limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
+                mounts=_NO_PROXY,
             ),
         )
 
