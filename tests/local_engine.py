@@ -34,10 +34,10 @@ class EngineDouble(ModuleType):
     `refuses`: a server cannot be made, as with damaged weights.
     """
 
-    def __init__(self, answer=lambda body: "ok", *, delay=0.0, refuses=False):
+    def __init__(self, answer=lambda body: "ok", *, delay=0.0, faults=(), refuses=False):
         super().__init__("xllamacpp")
         self.__spec__ = ModuleSpec("xllamacpp", None)
-        self._made = {"answer": answer, "delay": delay}
+        self._made = {"answer": answer, "delay": delay, "faults": faults}
         self._refuses = refuses
         self._running = ExitStack()
         self.params = []

@@ -78,6 +78,6 @@ class LocalClient:
             base_url=server.base_url,
             api_key_env=None,
             timeout=self._timeout,
-            concurrency=self._settings.slots,
+            direct=True,
         )
         return server, client

@@ -55,6 +55,9 @@ def test_the_shipped_scenario_runs_with_a_language_model_and_replays_without_the
         assert call["completion"]["model"] == "smollm2"
         assert 1 <= call["usage"]["completion_tokens"] <= 12
         assert call["usage"]["prompt_tokens"] > 200
+        logprobs = call["completion"]["logprobs"]
+        assert len(logprobs) == call["usage"]["completion_tokens"]
+        assert all(value <= 0 and len(top) == 2 for _, value, top in logprobs)
     assert {turn["client"] for turn in run.turns} == {
         "local model smollm2 by llama.cpp, SmolLM2-135M: a toy of a model"
     }

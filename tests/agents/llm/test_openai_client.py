@@ -145,19 +145,3 @@ def test_credentials_in_the_address_are_refused_and_not_shown(url):
     with pytest.raises(ClientSetupError, match="api_key_env") as caught:
         OpenAIClient(base_url=url, api_key_env="TEST_KEY")
     assert "hunter2" not in str(caught.value)
-
-
-def test_a_proxy_of_the_environment_does_not_stand_before_a_server_on_this_machine(
-    openai_server, monkeypatch
-):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, not listening: whoever connects is refused
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{taken.getsockname()[1]}")
-        for name in ("NO_PROXY", "no_proxy"):
-            monkeypatch.delenv(name, raising=False)
-        server = openai_server()
-        assert complete(server.base_url).text == "ok"
-        assert complete(server.base_url.replace("127.0.0.1", "localhost")).text == "ok"
-        with pytest.raises(CallError, match="no connection"):
-            complete("http://elsewhere.invalid/v1")

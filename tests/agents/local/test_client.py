@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from itertools import repeat
 
 import pytest
 from llm_doubles import ask_for
@@ -9,6 +10,7 @@ from llm_doubles import ask_for
 from agents.llm import CallError, ClientSetupError
 from agents.local.client import LocalClient
 from agents.local.server import ServerSettings
+from agents.testing.conformance import ChatClientConformance
 from agents.testing.openai_server import Fault
 
 SETTINGS = ServerSettings(context=512, slots=2, threads=1)
@@ -20,6 +22,20 @@ def model(tmp_path):
     path.parent.mkdir()
     path.write_bytes(b"GGUF and so on")
     return str(path)
+
+
+class TestConformance(ChatClientConformance):
+    @pytest.fixture(autouse=True)
+    def _served(self, engine, model):
+        self._engine, self._model = engine, model
+
+    def make(self):
+        self._engine()
+        return LocalClient(self._model, SETTINGS)
+
+    def make_failing(self):
+        self._engine(faults=repeat(Fault.ERROR_500))
+        return LocalClient(self._model, SETTINGS)
 
 
 def answers(client, requests, close=True):
@@ -132,6 +148,16 @@ def test_failures_of_the_server_reach_the_gateway_as_they_are(engine, model):
         return errors, last.text
 
     assert asyncio.run(ask()) == ([True, False], "ok")
+
+
+def test_a_proxy_of_the_environment_is_not_asked(engine, model, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    engine()
+    (answer,) = answers(LocalClient(model, SETTINGS), [ask_for()])
+    assert answer.text == "ok"
 
 
 def test_without_the_engine_it_says_what_to_install(model, monkeypatch):
