@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -189,7 +189,7 @@ def make_client(
         # Imported here: embedded audiences need not wait for a client.
         from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
 
-        address = {} if users.base_url is None else {"base_url": users.base_url}
+        address: dict[str, Any] = {} if users.base_url is None else {"base_url": users.base_url}
         return OpenAIClient(**address, api_key_env=users.api_key_env, timeout=users.timeout_s)
     if users.client == "local":
         return _local_model(users)
