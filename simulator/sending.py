@@ -27,9 +27,10 @@ from agents.llm import (
 from simulator.transcript.journal import CallJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agents.llm import Answers, ChatClient, Completion, Prices
+    from agents.llm.batch.sender import BatchSender
     from agents.llm.record import Source
     from simulator.scenario import Scenario
 
@@ -113,13 +114,18 @@ def open_gateway(
     at_hand: _AtHand,
     budget: Budget | None,
     *,
+    batches: Path,
+    tell: Callable[[str], None],
     retry_errors: bool,
 ) -> Gateway:
-    """The gateway of a live run."""
+    """The gateway of a live run; batches are noted in the file `batches`, and `tell` is told how they stand."""
     users = scenario.users
     pace = Pace(
         users.concurrency, users.requests_per_minute, users.tokens_per_minute, RetryPolicy(users.attempts)
     )
+    sender = None
+    if users.send == "batch":
+        sender = _batch_sender(client, journal, batches, pace.retry, budget, users.batch_poll_s, tell)
     return Gateway(
         client,
         journal,
@@ -127,15 +133,36 @@ def open_gateway(
         cache=at_hand.cache,
         pace=pace,
         budget=budget,
+        batches=sender,
         retry_errors=retry_errors,
     )
+
+
+def _batch_sender(
+    client: ChatClient,
+    journal: CallJournal,
+    batches: Path,
+    retry: RetryPolicy,
+    budget: Budget | None,
+    poll_s: float,
+    tell: Callable[[str], None],
+) -> BatchSender:
+    # Imported here: the SDK takes most of a second, which other runs need not wait for.
+    from agents.llm.batch.api import BatchApi  # noqa: PLC0415
+    from agents.llm.batch.ledger import BatchLedger  # noqa: PLC0415
+    from agents.llm.batch.sender import BatchSender, Waiting  # noqa: PLC0415
+    from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
+
+    assert isinstance(client, OpenAIClient)  # the scenario is refused otherwise
+    ledger = BatchLedger(batches)
+    return BatchSender(BatchApi(client), ledger, journal, retry, budget, Waiting(poll_s), tell)
 
 
 def prices_of(scenario: Scenario, model: str, client: ChatClient) -> Prices | None:
     """The scenario's own prices, or those published for the model at the client's address; None where nobody says any."""
     own = scenario.users.prices
     if own is None:
-        return published(model, client.base_url)
+        return published(model, client.base_url, batch=scenario.users.send == "batch")
     cached = own.input if own.cached_input is None else own.cached_input
     return OwnPrices(
         Decimal(str(own.input)),
