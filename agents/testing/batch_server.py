@@ -8,6 +8,7 @@ with OpenAIServer(batches=BatchServer(statuses=["validating", "in_progress", "ex
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -35,6 +36,7 @@ class _Batch:
     statuses: list[str]
     """Those that are still to come, the last for good."""
     errors: list[dict[str, Any]]
+    created: float = field(default_factory=time.time)
     files: dict[str, str | None] = field(default_factory=lambda: {"output": None, "error": None})
     answered: int = 0
     failed: int = 0
@@ -77,7 +79,7 @@ class BatchServer:
     @property
     def submitted(self) -> int:
         """Batches created."""
-        return len(self._batches)
+        return len(self.sizes)
 
     def reply(
         self, method: str, target: str, headers: dict[str, str], content: bytes, complete: Complete
@@ -112,6 +114,12 @@ class BatchServer:
         for batch in self._batches.values():
             if batch.statuses[0] not in _ENDED:
                 batch.statuses = ["cancelling", "cancelled"]
+
+    def add_others(self, count: int) -> None:
+        """Batches that are none of ours, newer than those there are."""
+        for _ in range(count):
+            name = f"batch_of_others_{len(self._batches) + 1}"
+            self._batches[name] = _Batch(name, "", {"owner": "others"}, [], ["in_progress"], [])
 
     def _upload(self, headers: dict[str, str], content: bytes) -> tuple[int, str]:
         form = message_from_bytes(
@@ -207,7 +215,7 @@ class BatchServer:
             "output_file_id": batch.files["output"],
             "error_file_id": batch.files["error"] or "",  # OpenAI has been seen to say both null and nothing
             "errors": {"object": "list", "data": batch.errors} if batch.statuses[0] == "failed" else None,
-            "created_at": 4_000_000_000,
+            "created_at": batch.created,
             "metadata": batch.metadata,
             "request_counts": {
                 "total": len(batch.lines),
