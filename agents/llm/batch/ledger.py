@@ -86,7 +86,7 @@ class BatchLedger:
             return
         except OSError as error:
             raise ClientSetupError(f"{self._path}: cannot be read ({error.strerror})") from error
-        whole = content.rpartition(b"\n")[0]
+        whole = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 self._apply(json.loads(line))
@@ -95,8 +95,8 @@ class BatchLedger:
                     f"{self._path}:{number}: this line is not as it was written ({error!r}). It says which batches are at "
                     "the server: restore the file from a copy. Without the file their calls are sent, and paid for, again"
                 ) from error
-        if len(content) > len(whole) + 1:
-            os.truncate(self._path, len(whole) + 1 if whole else 0)
+        if len(content) > len(whole):
+            os.truncate(self._path, len(whole))
 
     def _apply(self, line: dict[str, Any]) -> None:
         token = line["batch"]

@@ -147,14 +147,17 @@ class BatchSender:
 
     async def _submitted(self, calls: Sequence[Call], content: bytes, reserved: Sequence[Spent]) -> _Running:
         planned = self._ledger.plan(calls)
-        sent = False
+        in_doubt = False
 
         async def create() -> Batch:
-            nonlocal sent
-            # Where the answer to an earlier try was lost, the batch may be there.
-            found = await self._api.find(planned.token, planned.started) if sent else None
-            sent = True
-            return found or await self._api.create(file, planned.token)
+            nonlocal in_doubt
+            found = await self._api.find(planned.token, planned.started) if in_doubt else None
+            try:
+                return found or await self._api.create(file, planned.token)
+            except CallError as failure:
+                # Where an answer was lost, the batch may be there.
+                in_doubt |= failure.retryable
+                raise
 
         try:
             file = await self._exchanged(
@@ -162,7 +165,7 @@ class BatchSender:
             )
             batch = await self._exchanged(create, final=False)
         except CallError as failure:
-            if not (sent and failure.retryable):
+            if not in_doubt:
                 self._ledger.end(planned, "refused")
             raise EndpointRefuses(str(failure)) from None
         self._ledger.submitted(planned, batch.id)
