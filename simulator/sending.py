@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agents.llm.batch.sender import BatchSender
     from agents.llm.record import Source
     from simulator.scenario import Scenario
+    from simulator.scenario.schema import Users
 
 _CACHE_VARIABLE = "SCREENTEST_CACHE"
 
@@ -125,7 +126,7 @@ def open_gateway(
     )
     sender = None
     if users.send == "batch":
-        sender = _batch_sender(client, journal, batches, pace.retry, budget, users.batch_poll_s, tell)
+        sender = _batch_sender(users, client.base_url, journal, batches, pace.retry, budget, tell)
     return Gateway(
         client,
         journal,
@@ -139,23 +140,21 @@ def open_gateway(
 
 
 def _batch_sender(
-    client: ChatClient,
+    users: Users,
+    base_url: str,
     journal: CallJournal,
     batches: Path,
     retry: RetryPolicy,
     budget: Budget | None,
-    poll_s: float,
     tell: Callable[[str], None],
 ) -> BatchSender:
-    # Imported here: the SDK takes most of a second, which other runs need not wait for.
+    # Imported here: the openai package takes most of a second, which other runs need not wait for.
     from agents.llm.batch.api import BatchApi  # noqa: PLC0415
     from agents.llm.batch.ledger import BatchLedger  # noqa: PLC0415
     from agents.llm.batch.sender import BatchSender, Waiting  # noqa: PLC0415
-    from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
 
-    assert isinstance(client, OpenAIClient)  # the scenario is refused otherwise
-    ledger = BatchLedger(batches)
-    return BatchSender(BatchApi(client), ledger, journal, retry, budget, Waiting(poll_s), tell)
+    api = BatchApi(base_url, api_key_env=users.api_key_env, timeout=users.timeout_s)
+    return BatchSender(api, BatchLedger(batches), journal, retry, budget, Waiting(users.batch_poll_s), tell)
 
 
 def prices_of(scenario: Scenario, model: str, client: ChatClient) -> Prices | None:

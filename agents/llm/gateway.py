@@ -190,6 +190,8 @@ class _Live:
         self._closed = True
         try:
             self._runner.run(self._client.aclose())
+            if self.batches is not None:
+                self._runner.run(self.batches.aclose())
         finally:
             self._runner.close()
             if self._cache is not None:

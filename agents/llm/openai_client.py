@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,8 +16,6 @@ from agents.llm.retry import retry_after
 from agents.llm.types import CallError, ClientSetupError, Completion, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
     from agents.llm.types import Request
 
 _RETRYABLE = frozenset({408, 409, 429})
@@ -26,14 +23,6 @@ _SPARE_CONNECTIONS = 8
 _CONNECT_SECONDS = 10.0
 _QUOTA = "insufficient_quota"
 _NO_KEY = "none"
-
-
-@dataclass(frozen=True)
-class About:
-    """What an exchange is about, as messages name it: what a key may not `use`, and why there is none if it is `absent`."""
-
-    use: str
-    absent: str
 
 
 class OpenAIClient:
@@ -76,82 +65,60 @@ class OpenAIClient:
 
     async def complete(self, request: Request) -> Completion:
         """Answer once; raise CallError if the attempt failed."""
-
-        async def post(sdk: openai.AsyncOpenAI) -> bytes:
-            response = await sdk.post("/chat/completions", cast_to=httpx2.Response, body=request.body())
-            return response.content
-
-        return self._read(await self.exchange(post, self.about(request.model)))
-
-    async def exchange(
-        self,
-        send: Callable[[openai.AsyncOpenAI], Awaitable[bytes]],
-        about: About,
-        seconds: float | None = None,
-    ) -> bytes:
-        """What one exchange brings, within `seconds` (the timeout if not given); CallError if it failed."""
-        seconds = seconds or self._timeout
         # The failure is raised outside the handlers: an SDK error in its context would carry the request's headers.
         try:
-            async with asyncio.timeout(seconds):
-                return await send(self._client)
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=request.body()
+                )
         except (TimeoutError, openai.APITimeoutError):
             failure = CallError(
-                f"no answer from {self.base_url} within {seconds:g} s "
+                f"no answer from {self.base_url} within {self._timeout:g} s "
                 "(raise the timeout or lower the concurrency if the server is slow)",
                 retryable=True,
             )
         except openai.APIStatusError as error:
-            failure = self._rejection(error, about)
+            failure = self._rejection(error, request.model)
         except openai.APIConnectionError as error:
-            reason = self.clean(error.__cause__ or error)
+            reason = self._clean(error.__cause__ or error)
             failure = CallError(f"no connection to {self.base_url}, or it broke: {reason}", retryable=True)
+        else:
+            return self._read(response.content)
         raise failure
 
     async def aclose(self) -> None:
         """Release connections."""
         await self._client.close()
 
-    def rejection(self, status: int, code: object, said: object, about: About) -> CallError:
-        """What a status, the code and the words of an error come to."""
-        said = self.clean(said)
+    def _rejection(self, error: openai.APIStatusError, model: str) -> CallError:
+        status = error.status_code
+        said = self._clean(error)
         variable = f"${self._key_env}" if self._key_env else "no key (api_key_env is not set)"
-        if code == _QUOTA:
+        if _QUOTA in (error.code, error.type):
             text, retryable = f"the quota of the key is used up; add credit or raise its limit: {said}", False
         elif status == 401:
             text, retryable = f"the server refuses the key it was given ({variable}): {said}", False
         elif status == 403:
-            text, retryable = f"the key ({variable}) may not use {about.use}: {said}", False
-        elif status in (404, 405):
-            text, retryable = f"{about.absent}: {said}", False
+            text, retryable = f"the key ({variable}) may not use model {model!r}: {said}", False
+        elif status == 404:
+            text = f"{self.base_url} has no model {model!r}, or is no chat completions address; check both: {said}"
+            retryable = False
         elif status in _RETRYABLE or status >= 500:
             text, retryable = f"the server is busy or broken: {said}", True
         else:
             text, retryable = f"the server rejects the request: {said}", False
-        return CallError(f"HTTP {status}: {text}", retryable=retryable, status=status)
-
-    def about(self, model: str) -> About:
-        """How messages speak of calls of a model."""
-        return About(
-            f"model {model!r}",
-            f"{self.base_url} has no model {model!r}, or is no chat completions address; check both",
+        return CallError(
+            f"HTTP {status}: {text}",
+            retryable=retryable,
+            status=status,
+            retry_after=retry_after(error.response.headers),
         )
-
-    def completion(self, payload: Mapping[str, Any]) -> Completion:
-        """An answer's JSON as a completion; CallError if it is none."""
-        return self._read(json.dumps(payload).encode())
-
-    def _rejection(self, error: openai.APIStatusError, about: About) -> CallError:
-        code = _QUOTA if _QUOTA in (error.code, error.type) else None
-        failure = self.rejection(error.status_code, code, error, about)
-        failure.retry_after = retry_after(error.response.headers)
-        return failure
 
     def _read(self, content: bytes) -> Completion:
         try:
             payload: dict[str, Any] = json.loads(content)
             if not payload.get("choices"):
-                raise CallError(f"the server's answer has no choices: {self.clean(payload)}", retryable=True)
+                raise CallError(f"the server's answer has no choices: {self._clean(payload)}", retryable=True)
             choice = payload["choices"][0]
             usage = payload.get("usage") or {}
             return Completion(
@@ -161,10 +128,10 @@ class OpenAIClient:
                 model=self._without_key(str(payload.get("model") or "")),
             )
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            start = self.clean(content.decode("utf-8", "replace"))
+            start = self._clean(content.decode("utf-8", "replace"))
         raise CallError(f"the server's answer is no chat completion: {start!r}", retryable=True)
 
-    def clean(self, said: object) -> str:
+    def _clean(self, said: object) -> str:
         """What somebody else wrote, on one short line and without the key."""
         text = " ".join(self._without_key(str(said)).split())
         return text if len(text) <= 300 else text[:300] + "..."

@@ -1,25 +1,25 @@
-"""The Batch API over HTTP: one exchange each, through the client that chat completions go through."""
+"""The Batch API over HTTP, one exchange at a time."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI
 
 from agents.llm.batch.lines import ENDPOINT
-from agents.llm.openai_client import About
+from agents.llm.openai_client import _key_from_environment
+from agents.llm.openai_payload import Reader
 from agents.llm.types import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from openai import AsyncOpenAI
-
     from agents.llm.batch.lines import Line
-    from agents.llm.openai_client import OpenAIClient
     from agents.llm.types import Completion
 
 _MARK = "screentest"
@@ -30,6 +30,7 @@ _CLOCKS_APART = 24 * 3600.0
 """Seconds by which the server's clock may differ from ours."""
 _TRANSFER_SECONDS = 600.0
 """A file of 200 MB takes longer than an answer."""
+_ABSENT = frozenset({404, 405})
 _T = TypeVar("_T")
 
 
@@ -57,13 +58,20 @@ class Batch:
 
 
 class BatchApi:
-    """Uploads, creates, looks up and downloads; every method raises CallError if its exchange failed."""
+    """Uploads, creates, looks up and downloads; every method raises CallError if its exchange failed.
 
-    def __init__(self, client: OpenAIClient) -> None:
-        self._client = client
-        self._service = About(
-            "the Batch API",
-            f"{client.base_url} has no Batch API; send call by call instead (users.send: single)",
+    `base_url`, `api_key_env` and `timeout` (of what moves no files) are those of OpenAIClient, and so are proxies and certificates.
+    """
+
+    def __init__(self, base_url: str, *, api_key_env: str | None, timeout: float) -> None:
+        key = _key_from_environment(api_key_env)
+        self._base_url, self._timeout = base_url, timeout
+        self._reader = Reader(base_url, api_key_env, (key,) if key else ())
+        self._sdk = AsyncOpenAI(
+            api_key=key or "none",
+            base_url=base_url,
+            max_retries=0,  # the gateway's retry policy is the only one
+            timeout=_TRANSFER_SECONDS,
         )
 
     async def upload(self, content: bytes, name: str) -> str:
@@ -71,12 +79,10 @@ class BatchApi:
 
         async def send(sdk: AsyncOpenAI) -> bytes:
             file = (name, content, "application/jsonl")
-            answer = await sdk.files.with_raw_response.create(
-                file=file, purpose="batch", timeout=_TRANSFER_SECONDS
-            )
+            answer = await sdk.files.with_raw_response.create(file=file, purpose="batch")
             return answer.content
 
-        said = await self._client.exchange(send, self._service, _TRANSFER_SECONDS)
+        said = await self._exchange(send, self._absent(), _TRANSFER_SECONDS)
         return self._understood(said, lambda fields: str(fields["id"]))
 
     async def create(self, file: str, token: str) -> Batch:
@@ -88,7 +94,7 @@ class BatchApi:
             )
             return answer.content
 
-        return self._understood(await self._client.exchange(send, self._service), self._batch)
+        return self._understood(await self._exchange(send, self._absent()), self._batch)
 
     async def retrieve(self, batch_id: str) -> Batch:
         """How a batch stands."""
@@ -96,13 +102,13 @@ class BatchApi:
         async def send(sdk: AsyncOpenAI) -> bytes:
             return (await sdk.batches.with_raw_response.retrieve(batch_id)).content
 
-        return self._understood(await self._client.exchange(send, self._gone(batch_id)), self._batch)
+        return self._understood(await self._exchange(send, _gone(batch_id)), self._batch)
 
     async def find(self, token: str, planned: datetime) -> Batch | None:
         """The batch that is marked with `token` and was not sent before it was `planned`; None if the server has none."""
         after: str | None = None
         while True:
-            said = await self._client.exchange(_listing(after), self._service)
+            said = await self._exchange(_listing(after), self._absent())
             found, more = self._understood(said, self._page)
             for batch in found:
                 if batch.token == token:
@@ -116,27 +122,56 @@ class BatchApi:
         """The content of an output or error file."""
 
         async def send(sdk: AsyncOpenAI) -> bytes:
-            return (await sdk.files.with_raw_response.content(file, timeout=_TRANSFER_SECONDS)).content
+            return (await sdk.files.with_raw_response.content(file)).content
 
-        return await self._client.exchange(send, self._gone(file), _TRANSFER_SECONDS)
+        return await self._exchange(send, _gone(file), _TRANSFER_SECONDS)
 
     def completion(self, line: Line, model: str) -> Completion:
         """The answer in a line that has a status; CallError says why it is none."""
         assert line.status is not None
+        body = json.dumps(line.body).encode()
         if line.status == 200:
-            return self._client.completion(line.body)
-        raise self._client.rejection(line.status, line.code, line.message, self._client.about(model))
+            return self._reader.completion(body)
+        raise self._reader.rejection(line.status, {}, body, f"model {model!r}")
 
     def clean(self, said: object) -> str:
-        """What the server wrote, on one short line and without the key."""
-        return self._client.clean(said)
+        """What the server wrote, on one short line and without secrets."""
+        return self._reader.clean(said)
 
-    def _gone(self, name: str) -> About:
-        return About(
-            self._service.use,
-            f"the server does not know {name}: it belongs to another key or project, or was removed. Resume the run with "
-            "the key that sent it; if it is gone for good, delete the run's batches.jsonl, and its calls are paid for again",
-        )
+    async def aclose(self) -> None:
+        """Release connections."""
+        await self._sdk.close()
+
+    async def _exchange(
+        self,
+        send: Callable[[AsyncOpenAI], Awaitable[bytes]],
+        absent: str,
+        seconds: float | None = None,
+    ) -> bytes:
+        """What one exchange brings, within `seconds` (the timeout if not given); `absent` is what 404 means."""
+        seconds = seconds or self._timeout
+        # The failure is raised outside the handlers: an SDK error in its context would carry the request's headers.
+        try:
+            async with asyncio.timeout(seconds):
+                return await send(self._sdk)
+        except (TimeoutError, APITimeoutError):
+            failure = CallError(f"no answer from {self._base_url} within {seconds:g} s", retryable=True)
+        except APIStatusError as error:
+            failure = self._rejection(error.response, absent)
+        except APIConnectionError as error:
+            reason = self.clean(error.__cause__ or error)
+            failure = CallError(f"no connection to {self._base_url}, or it broke: {reason}", retryable=True)
+        raise failure
+
+    def _rejection(self, response: httpx2.Response, absent: str) -> CallError:
+        status, content = response.status_code, response.content
+        if status in _ABSENT:
+            text = f"HTTP {status}: {absent}: {self._reader.words(content)}"
+            return CallError(text, retryable=False, status=status)
+        return self._reader.rejection(status, response.headers, content, "the Batch API")
+
+    def _absent(self) -> str:
+        return f"{self._base_url} has no Batch API; send call by call instead (users.send: single)"
 
     def _understood(self, content: bytes, read: Callable[[Any], _T]) -> _T:
         try:
@@ -168,6 +203,13 @@ class BatchApi:
             failed=int(counts.get("failed") or 0),
             errors=self.clean("; ".join(told) or "no reason given"),
         )
+
+
+def _gone(name: str) -> str:
+    return (
+        f"the server does not know {name}: it belongs to another key or project, or was removed. Resume the run with the key "
+        "that sent it; if it is gone for good, delete the run's batches.jsonl, and its calls are paid for again"
+    )
 
 
 def _listing(after: str | None) -> Callable[[AsyncOpenAI], Awaitable[bytes]]:

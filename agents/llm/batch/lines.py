@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agents.llm.canonical import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from agents.llm.record import Attempt
     from agents.llm.types import Request
@@ -44,9 +44,11 @@ class Line:
 
     status: int | None
     """HTTP status of its answer; None if it was not carried out."""
-    body: Mapping[str, Any]
+    body: Any
+    """The answer, or the error, as JSON."""
     code: str | None
     message: str
+    """Why it was not carried out."""
 
 
 def input_files(calls: Sequence[Call], limits: Limits) -> Iterator[tuple[list[Call], bytes]]:
@@ -88,15 +90,10 @@ def _input_line(call: Call) -> bytes:
 
 def _line(fields: dict[str, Any]) -> Line:
     response, error = fields.get("response") or {}, fields.get("error") or {}
-    body = response.get("body") or {}
-    # The words are in the line's own error if it was not carried out, in the body's if the model's server refused it.
-    told = error or (body.get("error") if isinstance(body, dict) else None) or {}
-    if not isinstance(told, dict):
-        told = {"message": told}
     status = response.get("status_code")
     return Line(
         status=status if isinstance(status, int) and status else None,
-        body=body if isinstance(body, dict) else {},
-        code=str(told.get("code") or told.get("type") or "") or None,
-        message=str(told.get("message") or body or "no reason given"),
+        body=response.get("body"),
+        code=error.get("code"),
+        message=str(error.get("message") or error or "no reason given"),
     )

@@ -87,6 +87,10 @@ class BatchSender:
             for each in self._running
         ]
 
+    async def aclose(self) -> None:
+        """Release connections."""
+        await self._api.aclose()
+
     async def send(self, calls: Sequence[Call], keep: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
         """Have the calls made; every one that ends is given to `keep` as its record.
 

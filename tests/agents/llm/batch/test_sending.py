@@ -59,7 +59,7 @@ def ask(server, journal, tmp_path):
         counter = token_counter("gpt-4o-mini")
         budget = Budget(caps or Caps(), OwnPrices(Decimal(1), Decimal(1), Decimal(1), "test"), counter)
         sender = BatchSender(
-            BatchApi(client),
+            BatchApi(server.base_url, api_key_env="TEST_KEY", timeout=5),
             BatchLedger(tmp_path / "batches.jsonl"),
             journal,
             retry,
