@@ -48,8 +48,8 @@ class Reader:
             raise CallError(f"the server's answer has no choices: {start}", retryable=True)
         raise CallError(f"the server's answer is no chat completion: {start!r}", retryable=True)
 
-    def rejection(self, status: int, headers: Mapping[str, str], content: bytes, wanted: str) -> CallError:
-        """Why a request was turned away, and whether it may be sent again; `wanted` is what it asked for, in words."""
+    def rejection(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> CallError:
+        """Why a request was turned away, and whether it may be sent again."""
         told, said = _error(content), self.words(content)
         code, kind = told.get("code"), told.get("type")
         variable = f"${self.key_env}" if self.key_env else "no key (api_key_env is not set)"
@@ -59,13 +59,13 @@ class Reader:
         elif status == 401:
             text = f"the server refuses the key it was given ({variable}): {said}"
         elif status == 403:
-            text = f"the key ({variable}) may not use {wanted}: {said}"
+            text = f"the key ({variable}) may not use model {model!r}: {said}"
         elif status == 404:
-            text = f"{self.base_url} has no {wanted}, or is no chat completions address; check both: {said}"
+            text = f"{self.base_url} has no model {model!r}, or is no chat completions address; check both: {said}"
         elif status in _RETRYABLE or status >= 500:
             text, retryable = f"the server is busy or broken: {said}", True
         elif code in _PARAMETER:
-            text = f"{wanted} does not take the request's parameters; change users.params: {said}"
+            text = f"model {model!r} does not take the request's parameters; change users.params: {said}"
         elif 300 <= status < 400:
             text = f"the server sends calls elsewhere; give the address where it answers itself as base_url: {said}"
         else:
@@ -75,10 +75,9 @@ class Reader:
         )
 
     def words(self, content: bytes) -> str:
-        """What the body of an error says."""
-        return self.clean(
-            _error(content).get("message") or content.decode("utf-8", "replace") or "nothing more"
-        )
+        """What the body of an error says, cleaned."""
+        told = _error(content).get("message")
+        return self.clean(told or content.decode("utf-8", "replace") or "nothing more")
 
     def clean(self, said: object) -> str:
         """What somebody else wrote, on one short line and without secrets."""

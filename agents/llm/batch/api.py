@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI
+import truststore
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient
 
 from agents.llm.batch.lines import ENDPOINT
-from agents.llm.openai_client import _key_from_environment
+from agents.llm.openai_client import key_from_environment, passwords, proxy_from_environment
 from agents.llm.openai_payload import Reader
 from agents.llm.types import CallError
 
@@ -30,7 +32,6 @@ _CLOCKS_APART = 24 * 3600.0
 """Seconds by which the server's clock may differ from ours."""
 _TRANSFER_SECONDS = 600.0
 """A file of 200 MB takes longer than an answer."""
-_ABSENT = frozenset({404, 405})
 _T = TypeVar("_T")
 
 
@@ -64,14 +65,19 @@ class BatchApi:
     """
 
     def __init__(self, base_url: str, *, api_key_env: str | None, timeout: float) -> None:
-        key = _key_from_environment(api_key_env)
+        key, proxy = key_from_environment(api_key_env), proxy_from_environment(base_url)
         self._base_url, self._timeout = base_url, timeout
-        self._reader = Reader(base_url, api_key_env, (key,) if key else ())
+        self._reader = Reader(base_url, api_key_env, tuple(filter(None, (key, *passwords(proxy)))))
         self._sdk = AsyncOpenAI(
             api_key=key or "none",
             base_url=base_url,
             max_retries=0,  # the gateway's retry policy is the only one
             timeout=_TRANSFER_SECONDS,
+            http_client=DefaultAsyncHttpxClient(
+                proxy=proxy,
+                verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                trust_env=False,  # what the environment says of proxies has been read above
+            ),
         )
 
     async def upload(self, content: bytes, name: str) -> str:
@@ -132,7 +138,7 @@ class BatchApi:
         body = json.dumps(line.body).encode()
         if line.status == 200:
             return self._reader.completion(body)
-        raise self._reader.rejection(line.status, {}, body, f"model {model!r}")
+        raise self._reader.rejection(line.status, {}, body, model)
 
     def clean(self, said: object) -> str:
         """What the server wrote, on one short line and without secrets."""
@@ -165,10 +171,12 @@ class BatchApi:
 
     def _rejection(self, response: httpx2.Response, absent: str) -> CallError:
         status, content = response.status_code, response.content
-        if status in _ABSENT:
-            text = f"HTTP {status}: {absent}: {self._reader.words(content)}"
-            return CallError(text, retryable=False, status=status)
-        return self._reader.rejection(status, response.headers, content, "the Batch API")
+        # The reader's words for these are about a model.
+        about = {403: "the key may not use the Batch API", 404: absent, 405: absent}.get(status)
+        if about is None:
+            return self._reader.rejection(status, response.headers, content, model="")
+        said = self._reader.words(content)
+        return CallError(f"HTTP {status}: {about}: {said}", retryable=False, status=status)
 
     def _absent(self) -> str:
         return f"{self._base_url} has no Batch API; send call by call instead (users.send: single)"

@@ -1,9 +1,10 @@
 import pytest
-from llm_doubles import MemoryJournal, ask_for
+from llm_doubles import ask_for
 
 from agents.llm import ClientSetupError
 from agents.llm.batch.ledger import BatchLedger
 from agents.llm.batch.lines import Call
+from agents.testing.journal import MemoryJournal
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_doubles import MemoryJournal, ask_for
+from llm_doubles import ask_for
 
 from agents.llm import (
     Budget,
@@ -26,6 +26,7 @@ from agents.llm.batch.lines import Call, Limits, input_files, output_lines
 from agents.llm.batch.sender import BatchSender, Waiting
 from agents.llm.openai_client import OpenAIClient
 from agents.testing.batch_server import BatchServer
+from agents.testing.journal import MemoryJournal
 from agents.testing.openai_server import Fault, seeded_faults
 
 CANARY = "sk-canary-7f3a9d"
