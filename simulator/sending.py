@@ -151,7 +151,8 @@ def _batch_sender(
     # Imported here: the openai package takes most of a second, which other runs need not wait for.
     from agents.llm.batch.api import BatchApi  # noqa: PLC0415
     from agents.llm.batch.ledger import BatchLedger  # noqa: PLC0415
-    from agents.llm.batch.sender import BatchSender, Waiting  # noqa: PLC0415
+    from agents.llm.batch.patience import Waiting  # noqa: PLC0415
+    from agents.llm.batch.sender import BatchSender  # noqa: PLC0415
 
     api = BatchApi(base_url, api_key_env=users.api_key_env, timeout=users.timeout_s)
     return BatchSender(api, BatchLedger(batches), journal, retry, budget, Waiting(users.batch_poll_s), tell)

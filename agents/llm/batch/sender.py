@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from agents.llm.batch.lines import Limits, input_files
 from agents.llm.batch.outcomes import read_batch
+from agents.llm.batch.patience import Patience, Waiting
 from agents.llm.budget import BudgetReached
 from agents.llm.halt import EndpointRefuses, Halt
 from agents.llm.types import CallError
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from agents.llm.budget import Budget, Spent
     from agents.llm.record import Journal, Record
     from agents.llm.retry import RetryPolicy
-
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """How long batches are waited for, in seconds."""
-
-    poll: float = 30.0
-    """Between two looks at a batch."""
-    silence: float = 3600.0
-    """A server that was heard before may be unreachable for so long, since the batches go on without us."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +56,15 @@ class BatchSender:
         limits: Limits | None = None,
     ) -> None:
         self._api, self._ledger, self._journal = api, ledger, journal
-        self._retry, self._budget, self._waiting, self._tell = retry, budget, waiting, tell
+        self._patience, self._budget, self._waiting, self._tell = (
+            Patience(retry, waiting),
+            budget,
+            waiting,
+            tell,
+        )
         self._limits = limits or Limits()
         self._running: list[_Running] = []
         self._told: dict[str, str] = {}
-        self._heard: float | None = None
-        """When the server last answered."""
 
     def awaited(self) -> set[str]:
         """Keys of the calls that batches of an earlier process are to answer."""
@@ -132,7 +123,7 @@ class BatchSender:
         for look in (1, 2):  # a batch that was sent in the last moment may be listed a moment later
             if look == 2:
                 await asyncio.sleep(self._waiting.poll)
-            found = await self._exchanged(lambda: self._api.find(planned.token, planned.started))
+            found = await self._patience.needed(partial(self._api.find, planned.token, planned.started))
             if found is not None:
                 return found
         return None
@@ -164,10 +155,10 @@ class BatchSender:
                 raise
 
         try:
-            file = await self._exchanged(
-                lambda: self._api.upload(content, f"screentest-{planned.token}.jsonl"), final=False
+            file = await self._patience.made(
+                partial(self._api.upload, content, f"screentest-{planned.token}.jsonl")
             )
-            batch = await self._exchanged(create, final=False)
+            batch = await self._patience.made(create)
         except CallError as failure:
             if not in_doubt:
                 self._ledger.end(planned, "refused")
@@ -193,10 +184,9 @@ class BatchSender:
     async def _looked_at(self, running: _Running) -> Batch | None:
         """How a batch stands; None where the server could not be asked now and will be asked again."""
         try:
-            batch = await self._exchanged(lambda: self._api.retrieve(running.id), final=False)
+            batch = await self._patience.made(partial(self._api.retrieve, running.id))
         except CallError as failure:
-            silent = None if self._heard is None else time.monotonic() - self._heard
-            if failure.retryable and silent is not None and silent < self._waiting.silence:
+            if self._patience.lasts(failure):
                 self._tell(f"batch {running.id}: not to be asked for at present ({failure})")
                 return None
             raise EndpointRefuses(str(failure)) from None
@@ -217,7 +207,7 @@ class BatchSender:
                 "look at it there, and resume the run to look again"
             )
         files = [
-            await self._exchanged(partial(self._api.content, name))
+            await self._patience.needed(partial(self._api.content, name))
             for name in (batch.output_file, batch.error_file)
             if name is not None
         ]
@@ -231,25 +221,6 @@ class BatchSender:
         await keep(outcome.records)
         self._ledger.end(running.planned, batch.status)
         return None if outcome.refusal is None else EndpointRefuses(outcome.refusal)
-
-    async def _exchanged(self, exchange: Callable[[], Awaitable[_T]], *, final: bool = True) -> _T:
-        """What an exchange brings, tried again as calls are; CallError if it fails, or with `final` EndpointRefuses."""
-        tries = 0
-
-        async def attempt() -> _T:
-            nonlocal tries
-            tries += 1
-            result = await exchange()
-            self._heard = time.monotonic()
-            return result
-
-        try:
-            return await self._retry.retrying()(attempt)
-        except CallError as failure:
-            said = f"{failure} (given up after {tries} tries)" if failure.retryable else str(failure)
-            if final:
-                raise EndpointRefuses(said) from None
-            raise CallError(said, retryable=failure.retryable, status=failure.status) from None
 
     async def _stop(self, call: Call, left: int) -> None:
         """Raise BudgetReached: `left` calls, of which `call` is the first, were not sent."""

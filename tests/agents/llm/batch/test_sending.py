@@ -23,7 +23,8 @@ from agents.llm import (
 from agents.llm.batch.api import BatchApi
 from agents.llm.batch.ledger import BatchLedger
 from agents.llm.batch.lines import Call, Limits, input_files, output_lines
-from agents.llm.batch.sender import BatchSender, Waiting
+from agents.llm.batch.patience import Waiting
+from agents.llm.batch.sender import BatchSender
 from agents.llm.openai_client import OpenAIClient
 from agents.testing.batch_server import BatchServer
 from agents.testing.journal import MemoryJournal
