@@ -47,7 +47,7 @@ class Patience:
             return result
 
         try:
-            return await self._retry.retrying()(attempt)
+            return await self._retry.answered(attempt)
         except CallError as failure:
             said = f"{failure} (given up after {tries} tries)" if failure.retryable else str(failure)
             raise CallError(said, retryable=failure.retryable, status=failure.status) from None
