@@ -28,6 +28,7 @@ _MAY_CHANGE = (
     "users.requests_per_minute",
     "users.tokens_per_minute",
     "users.attempts",
+    "users.batch_poll_s",
     "users.prices",
     "users.cache",
     "users.local.slots",

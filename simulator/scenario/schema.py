@@ -84,6 +84,10 @@ class Users(Section):
     api_key_env: str | None = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key (the key itself never stands in a scenario); null for a server
     that asks for none."""
+    send: Literal["single", "batch"] = "single"
+    """single: each call by itself; batch: a round at once through OpenAI's Batch API, half the price, answered within a day."""
+    batch_poll_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds between two looks at a batch."""
     params: Annotated[dict[str, JsonValue], Field(default_factory=dict, validate_default=True)]
     """Sampling parameters, sent as they are: temperature, max_tokens, seed ... For local max_tokens is 800 if nothing is said,
     since small models may never end."""
@@ -113,6 +117,14 @@ class Users(Section):
             raise ValueError("should name a model that the endpoint knows: client openai needs users.model")
         if not value and info.data.get("client") == "local":
             return "smollm2"
+        return value
+
+    @field_validator("send")
+    @classmethod
+    def _batches_need_an_endpoint(cls, value: str, info: ValidationInfo) -> str:
+        client = info.data.get("client")
+        if value == "batch" and client not in {None, "openai"}:
+            raise ValueError(f"should be single: batches are for client openai, and client is {client!r}")
         return value
 
     @field_validator("base_url")
