@@ -23,6 +23,8 @@ from agents.testing.payloads import completion, error, rejection, words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from agents.testing.batch_server import BatchServer
+
 __all__ = ["TRANSIENT", "Fault", "OpenAIServer", "Received", "Sent", "seeded_faults"]
 
 
@@ -68,9 +70,12 @@ class OpenAIServer:
         alter: Callable[[dict[str, Any]], dict[str, Any]] = lambda completion: completion,
         headers: Mapping[str, str] | None = None,
         port: int = 0,
+        batches: BatchServer | None = None,
     ) -> None:
         self.answer, self.refuse, self.count, self.alter = answer, refuse, count, alter
         self.headers = headers or {}
+        self.batches = batches
+        """What answers below /v1/files and /v1/batches; None: there is no Batch API here."""
         self.delay = delay
         self.retry_after = retry_after
         self.fault_wait = fault_wait
@@ -139,10 +144,11 @@ class OpenAIServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         request_line, *lines = head.split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))))
-        self.received.append(Received(body, headers.get("authorization", "")))
-        if request_line.split()[:2] != ["POST", "/v1/chat/completions"]:
-            return await self._send(writer, 404, error("no such path", "invalid_request_error"))
+        content = await reader.readexactly(int(headers.get("content-length", "0")))
+        method, target = request_line.split()[:2]
+        if (method, target) != ("POST", "/v1/chat/completions"):
+            return await self._reply_to_batches(writer, method, target, headers, content)
+        self.received.append(Received(json.loads(content), headers.get("authorization", "")))
         self.in_hand += 1
         self.most_at_once = max(self.most_at_once, self.in_hand)
         try:
@@ -194,6 +200,29 @@ class OpenAIServer:
         await writer.drain()
         self.answered += fault in ANSWERS
         return True
+
+    async def _reply_to_batches(
+        self,
+        writer: asyncio.StreamWriter,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        content: bytes,
+    ) -> bool:
+        if self.batches is None:
+            return await self._send(writer, 404, error("no such path", "invalid_request_error"))
+        fault = next(self.batches.faults)
+        if fault is not None and fault.status >= 400:
+            authorization = headers.get("authorization", "")
+            return await self._send(writer, fault.status, *rejection(fault, authorization, self.retry_after))
+        status, said = self.batches.reply(method, target, headers, content, self._answer)
+        if fault is Fault.CUT_BEFORE:
+            return False
+        return await self._send(writer, status, said)
+
+    def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        text = self._text(body, None)
+        return self.alter(completion(body, text, self.count(body, text), None, len(self.received)))
 
     def _text(self, body: dict[str, Any], fault: Fault | None) -> str:
         if fault is Fault.REFUSAL:
