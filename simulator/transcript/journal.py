@@ -124,11 +124,9 @@ class CallJournal:
         for number, line in enumerate(self._reader, start=1):
             fault = None
             try:
-                record = _record(json.loads(_payload(line)))
+                record = sealed_record(line)
             except ValueError as error:
                 fault = str(error)
-            except (LookupError, TypeError, AttributeError) as error:
-                fault = f"its fields are not those of a call ({error!r}); another version may have written it"
             else:
                 self._places[record.key] = (self._end, len(line))
                 self._end += len(line)
@@ -154,6 +152,17 @@ class CallJournal:
         if self._writer is not None:
             os.truncate(self._writer.fileno(), self._end)
             os.fsync(self._writer.fileno())
+
+
+def sealed_record(line: bytes) -> Record:
+    """The record of one line; ValueError says how the line is not as it was written."""
+    fields = json.loads(_payload(line))
+    try:
+        return _record(fields)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"its fields are not those of a call ({error!r}); another version may have written it"
+        ) from None
 
 
 def _sync_folder(path: Path) -> None:

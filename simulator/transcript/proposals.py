@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recommender.trained_directory import whole_file
 from simulator.transcript.turns import TranscriptError
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-
-Place = tuple[str, str, int, int, str]
-"""What a proposal belongs to: arm, phase, replicate, round, user."""
+    from simulator.transcript.turns import Place
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,8 @@ def read_proposals(path: Path) -> dict[Place, Proposal]:
         raise TranscriptError(f"{path}: {error.strerror or error}; a replay needs it") from None
     for number, line in enumerate(lines, start=1):
         try:
-            proposal = _proposal(json.loads(line))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            proposal = sealed_proposal(line)
+        except ValueError as error:
             raise TranscriptError(
                 f"{path}:{number}: not a proposal as it was written: {error}; restore the file from a copy"
             ) from None
@@ -82,10 +80,15 @@ def read_proposals(path: Path) -> dict[Place, Proposal]:
     return found
 
 
-def _proposal(fields: dict[str, Any]) -> Proposal:
-    if fields.pop("sha256") != _seal(fields):
-        raise ValueError("its sha256 does not fit its content")
-    return Proposal(**{**fields, "items": tuple(fields["items"]), "scores": tuple(fields["scores"])})
+def sealed_proposal(line: bytes) -> Proposal:
+    """The proposal of one line; ValueError says how the line is not as it was written."""
+    fields = json.loads(line)
+    try:
+        if fields.pop("sha256") != _seal(fields):
+            raise ValueError("its sha256 does not fit its content")
+        return Proposal(**{**fields, "items": tuple(fields["items"]), "scores": tuple(fields["scores"])})
+    except (TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"its fields are not those of a proposal ({error!r})") from None
 
 
 def _line(proposal: Proposal) -> bytes:
