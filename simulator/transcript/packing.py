@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +86,9 @@ def _without_places(run: RunDirectory) -> dict[str, bytes]:
 
 
 def _member(path: Path, name: str, content: bytes | None) -> Member:
-    with path.open("rb") if content is None else io.BytesIO(content) as file:
+    if content is not None:
+        return Member(name, len(content), hashlib.sha256(content).hexdigest())
+    with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Member(name, file.tell(), digest)
 
@@ -101,11 +102,14 @@ def _write(out: BinaryIO, folder: Path, listed: list[Member], rewritten: dict[st
         contents = members.written(listed)
         archive.addfile(_header(members.LIST, len(contents)), io.BytesIO(contents))
         for member in listed:
-            content = rewritten.get(member.name)
-            with (folder / member.name).open("rb") if content is None else io.BytesIO(content) as file:
-                if os.fstat(file.fileno()).st_size != member.bytes if content is None else False:
-                    raise ArchiveError(f"{folder / member.name}: it changed while it was packed; try again")
-                archive.addfile(_header(member.name, member.bytes), file)
+            header = _header(member.name, member.bytes)
+            if (content := rewritten.get(member.name)) is not None:
+                archive.addfile(header, io.BytesIO(content))
+                continue
+            with (folder / member.name).open("rb") as file:
+                archive.addfile(header, file)
+                if file.read(1):
+                    raise ArchiveError(f"{folder / member.name}: it grew while it was packed; try again")
 
 
 def _header(name: str, size: int) -> tarfile.TarInfo:

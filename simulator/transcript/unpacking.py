@@ -91,6 +91,9 @@ def _unpack(file: Path, folder: Path) -> None:
                         f"{file}: {entry.name!r} is in it twice, or not in its {members.LIST}; {_AGAIN}"
                     )
                 _copy(entry, content, member, folder, file)
+        # To its end, where the checksum of the compression is.
+        while bounded.read(_BLOCK):
+            pass
     if missing:
         raise ArchiveError(f"{file}: {', '.join(missing)} of its {members.LIST} not in it; {_AGAIN}")
 

@@ -137,14 +137,12 @@ def test_a_damaged_or_unfinished_run_is_not_packed(copied, tmp_path, transcript)
     assert "not finished" in refused(told, tmp_path, "copied")
 
 
-@pytest.mark.parametrize("at", [5, 400, -400, -5])
+@pytest.mark.parametrize("at", [0, 400, -400, -5])
 def test_a_file_damaged_on_its_way_leaves_nothing(packed, tmp_path, transcript, at):
     content = bytearray(packed.read_bytes())
     content[at] ^= 0x55
     (tmp_path / "run.tar.gz").write_bytes(content)
-    told = transcript("import", tmp_path / "run.tar.gz", "--out", tmp_path / "out")
-    if at != 5:  # a byte of the gzip header's time: nothing of the run
-        refused(told, tmp_path, "run.tar.gz")
+    refused(transcript("import", tmp_path / "run.tar.gz", "--out", tmp_path / "out"), tmp_path, "run.tar.gz")
 
 
 @pytest.mark.parametrize("cut", [0, 10, 500, 0.5, 0.99])
