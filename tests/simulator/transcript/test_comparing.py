@@ -48,7 +48,7 @@ def test_another_answer_is_traced_from_the_metrics_to_its_characters(recorded, c
     assert told.code == 1
     where = f"arm {first['arm']}, test, replicate 0, round {first['round']}, user {first['user_id']}"
     assert (
-        f"first turn that differs: {where}: status is 'ok' in the first and 'unparseable' in the second"
+        f"first turn that differs: {where}: status at character 0: 'ok' in the first and 'unparseable' in the second"
         in told.out
     )
     assert "the same request was answered differently: text at character" in told.out
