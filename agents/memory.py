@@ -41,10 +41,12 @@ class Memory:
         everywhere, so the text does not depend on the machine.
         """
         rows = [
-            {"title": seen.title, "rating": None if seen.rating is None else f"{seen.rating:g}"}
+            form.join([{"title": seen.title, "rating": None if seen.rating is None else f"{seen.rating:g}"}])
             for seen in self.experiences
         ]
-        size = [estimate_tokens(form.join([row]) + form.separator) for row in rows]
+        size = [estimate_tokens(row + form.separator) for row in rows]
+        if sum(size) <= budget:
+            return form.separator.join(rows)
         kept: set[int] = set()
         spent = 0
         for place in sorted(range(len(rows)), key=self._rank):
@@ -52,7 +54,7 @@ class Memory:
                 break
             spent += size[place]
             kept.add(place)
-        text = form.join(rows[place] for place in sorted(kept))
+        text = form.separator.join(rows[place] for place in sorted(kept))
         cut = len(rows) - len(kept)
         return f"{text} ({cut} more of the past left out)".lstrip() if cut else text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from prompts.titles import inline
 from scenarios.document import Document, DocumentError, build, did_you_mean, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Module = Literal["system", "profile", "memory", "feedback"]
 
@@ -52,9 +53,17 @@ class ListForm:
 
     def join(self, rows: Iterable[Mapping[str, str | None]]) -> str:
         """One text of all rows (each with `title`, in a history also `rating`), every value made harmless first."""
-        return self.separator.join(
-            self.item.render({key: value and inline(value) for key, value in row.items()}) for row in rows
-        )
+        return self.separator.join(self._written(tuple(row.items())) for row in rows)
+
+    @cached_property
+    def _written(self) -> Callable[[tuple[tuple[str, str | None], ...]], str]:
+        """One row; the same items are listed over and over."""
+
+        @lru_cache(maxsize=1 << 16)
+        def write(row: tuple[tuple[str, str | None], ...]) -> str:
+            return self.item.render({key: value and inline(value) for key, value in row})
+
+        return write
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import mesa
@@ -186,8 +187,8 @@ class World(mesa.Model):
         if verdict.status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
             return verdict, None
         answer = Answer(verdict.ranking, verdict.accepted, verdict.undecided, verdict.rejected)
-        generator = repair_generator(self._rules.seed, proposal)
-        return verdict, preference_levels(answer, len(proposal.items), self._rules.repair, generator)
+        draw = partial(repair_generator, self._rules.seed, proposal)
+        return verdict, preference_levels(answer, len(proposal.items), self._rules.repair, draw)
 
     def _refined(self, scores: tuple[float, ...], levels: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
         """What the policy gives; RefinementError if that is no list of different places of the slate."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
-from agents.reply import Asked, TitleIndex
+from agents.reply import Asked, TitleIndex, VerbatimTitles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agents.llm.types import Message
 
@@ -40,19 +40,25 @@ class Question:
     name: str | None
     persona: str
     """All text before the memory."""
-    history: tuple[Watched, ...]
-    """In the order told."""
     candidates: tuple[int | None, ...]
     titles: tuple[str, ...]
     """The candidates as written, in the order shown."""
     asked: Asked
+    recall: Callable[[], tuple[Watched, ...]] = field(repr=False, compare=False)
+    """Reads the history: a long text, and many users have no use for it."""
+
+    @cached_property
+    def history(self) -> tuple[Watched, ...]:
+        """What was watched, in the order told."""
+        return self.recall()
 
 
 class PromptReader:
     """Finds a closed catalogue of titles in free text, as a language model that knows them would."""
 
     def __init__(self, titles: Sequence[str]) -> None:
-        self._index = TitleIndex(titles)
+        self._titles = tuple(titles)
+        self._index, self._verbatim = TitleIndex(titles), VerbatimTitles(titles)
         # Several embedded users answer the same prompt: the audience and every null user.
         self._remembered = lru_cache(maxsize=4096)(self._read)
 
@@ -74,10 +80,10 @@ class PromptReader:
         return Question(
             name=_called(ranking, persona),
             persona=persona,
-            history=self._history(before[memory.end() :]) if memory else (),
             candidates=candidates,
             titles=titles,
             asked=Asked(accept=bool(_ACCEPT.search(after)), rank=ranking is not None),
+            recall=partial(self._history, before[memory.end() :]) if memory else tuple,
         )
 
     def _history(self, text: str) -> tuple[Watched, ...]:
@@ -91,6 +97,8 @@ class PromptReader:
         return tuple(found)
 
     def _candidates(self, text: str) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
+        if (listed := self._verbatim.read(text.strip().rstrip(","))) is not None:
+            return tuple(listed), tuple(self._titles[item] for item in listed)
         candidates, titles = [], []
         for mention in self._index.find(text):
             if not mention.credible:

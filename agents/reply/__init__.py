@@ -2,6 +2,7 @@
 
 from agents.reply.parser import parse
 from agents.reply.titles import Mention, TitleIndex
+from agents.reply.verbatim import VerbatimTitles
 from agents.reply.verdict import Asked, Status, Verdict
 
-__all__ = ["Asked", "Mention", "Status", "TitleIndex", "Verdict", "parse"]
+__all__ = ["Asked", "Mention", "Status", "TitleIndex", "VerbatimTitles", "Verdict", "parse"]

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from agents.reply.accepting import Accepting, read_accepting
 from agents.reply.answer import Answer, read
+from agents.reply.asked_form import read_asked_form
 from agents.reply.clauses import Stance
 from agents.reply.counting import Counts
 from agents.reply.listing import read_list
 from agents.reply.sections import Section, read_sections
 from agents.reply.titles import TitleIndex
+from agents.reply.verbatim import VerbatimTitles
 from agents.reply.verdict import Asked, Status, Verdict
 
 if TYPE_CHECKING:
@@ -47,7 +49,15 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
         raise ValueError(
             "Asked(accept=False, rank=False): a feedback template has to ask for at least one decision"
         )
-    answer = read(text, _index(tuple(candidates)))
+    shown = tuple(candidates)
+    if finish_reason == "length":
+        return _read(text, shown, asked, cut_off=True)
+    return read_asked_form(text, shown, asked, _verbatim(shown), _read) or _read(text, shown, asked)
+
+
+def _read(text: str, candidates: tuple[str, ...], asked: Asked, *, cut_off: bool = False) -> Verdict:
+    """Read a reply in any form."""
+    answer = read(text, _index(candidates))
     sections = read_sections(answer)
     plain = None if sections else _plain_list(answer, len(candidates))
     counts = Counts(answer)
@@ -56,7 +66,7 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
     if asked.accept:
         accepting = read_accepting(answer, sections, None if asked.rank else plain, counts, len(candidates))
     status = _status(answer, asked, ranking, accepting, counts, size=len(candidates))
-    if finish_reason == "length":
+    if cut_off:
         status = Status.TRUNCATED
     if status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
         ranking, accepting = [], None
@@ -78,6 +88,12 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
 def _index(candidates: tuple[str, ...]) -> TitleIndex:
     """The same slate is read several times: for the audience and for every null user."""
     return TitleIndex(candidates)
+
+
+@lru_cache(maxsize=1024)
+def _verbatim(candidates: tuple[str, ...]) -> VerbatimTitles:
+    """As `_index`; an index is made only where a reply has to be searched."""
+    return VerbatimTitles(candidates)
 
 
 def _ranking(sections: list[Section], plain: Listing | None, counts: Counts) -> list[int]:

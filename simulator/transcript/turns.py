@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recommender.trained_directory import whole_file
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 Place = tuple[str, str, int, int, str]
 """What a turn or a proposal belongs to: arm, phase, replicate, round, user."""
 
@@ -77,7 +78,7 @@ class Turn:
     def line(self) -> str:
         """One JSON line; equal turns give equal bytes."""
         # ASCII: replies name things with any character, line separators and lone surrogates included.
-        return json.dumps(asdict(self), separators=(",", ":")) + "\n"
+        return _ENCODER.encode(vars(self)) + "\n"
 
 
 def write_turns(path: Path, turns: Iterable[Turn]) -> None:
