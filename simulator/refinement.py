@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache, partial, reduce
+from functools import lru_cache, partial
 from itertools import accumulate
 from operator import add
 from typing import TYPE_CHECKING, Protocol
@@ -94,7 +94,10 @@ def _sum(values: Sequence[float]) -> float:
         return _sum(values[:half]) + _sum(values[half:])
     total, whole = 0.0, count - count % _LANES
     if whole:
-        a, b, c, d, e, f, g, h = (reduce(add, values[lane:whole:_LANES]) for lane in range(_LANES))
+        lanes = values[:_LANES]
+        for start in range(_LANES, whole, _LANES):
+            lanes = list(map(add, lanes, values[start : start + _LANES]))
+        a, b, c, d, e, f, g, h = lanes
         total = ((a + b) + (c + d)) + ((e + f) + (g + h))
     for value in values[whole:]:
         total += value

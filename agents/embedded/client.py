@@ -29,10 +29,14 @@ class EmbeddedClient(ABC):
     def choose(self, question: Question, draw: Draw) -> Choice:
         """Decide; a function of the question and the draw alone."""
 
+    def reply(self, request: Request) -> str:
+        """The text of the answer alone."""
+        question = self._reader.read(request.messages)
+        return word(question, self.choose(question, request.draw))
+
     def answer(self, request: Request) -> Completion:
         """Answer the question of the messages at once."""
-        question = self._reader.read(request.messages)
-        text = word(question, self.choose(question, request.draw))
+        text = self.reply(request)
         usage = Usage(
             sum(estimate_tokens(message.content) for message in request.messages), estimate_tokens(text)
         )
