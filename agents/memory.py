@@ -41,12 +41,14 @@ class Memory:
         everywhere, so the text does not depend on the machine.
         """
         rows = [
-            form.join([{"title": seen.title, "rating": None if seen.rating is None else f"{seen.rating:g}"}])
+            form.row(seen.title, rating=None if seen.rating is None else f"{seen.rating:g}")
             for seen in self.experiences
         ]
+        whole = form.separator.join(rows)
+        # Rounded up for each row, hence a token for each more than all of them take together.
+        if estimate_tokens(whole + form.separator) + len(rows) <= budget:
+            return whole
         size = [estimate_tokens(row + form.separator) for row in rows]
-        if sum(size) <= budget:
-            return form.separator.join(rows)
         kept: set[int] = set()
         spent = 0
         for place in sorted(range(len(rows)), key=self._rank):

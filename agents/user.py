@@ -16,6 +16,7 @@ from prompts import inline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agents.embedded.client import EmbeddedClient
     from agents.llm.types import Completion
     from agents.memory import Memory
     from agents.persona import Persona
@@ -105,12 +106,12 @@ class UserAgent(mesa.Agent):
 
     def decide(self, completion: Completion) -> Verdict:
         """Read an answer to the last request; positions in the verdict are places in the slate."""
-        return self.read(completion.text, completion.finish_reason)
-
-    def read(self, text: str, finish_reason: str = "stop") -> Verdict:
-        """The same for the text of an answer."""
-        verdict = parse(text, self.offer.titles, finish_reason, self.script.asked)
+        verdict = parse(completion.text, self.offer.titles, completion.finish_reason, self.script.asked)
         return verdict.mapped(self.offer.order)
+
+    def decide_as(self, user: EmbeddedClient, request: Request) -> Verdict:
+        """What it would have decided had an embedded user answered its last request."""
+        return user.verdict(request, self.offer.titles, self.script.asked).mapped(self.offer.order)
 
     def remember(self, titles: tuple[str, ...]) -> None:
         """Add accepted titles to the memory."""

@@ -53,15 +53,20 @@ class ListForm:
 
     def join(self, rows: Iterable[Mapping[str, str | None]]) -> str:
         """One text of all rows (each with `title`, in a history also `rating`), every value made harmless first."""
-        return self.separator.join(self._written(tuple(row.items())) for row in rows)
+        return self.separator.join(self.row(**row) for row in rows)
+
+    def row(self, title: str | None, **more: str | None) -> str:
+        """One of the rows."""
+        return self._rows(title, *more.items())
 
     @cached_property
-    def _written(self) -> Callable[[tuple[tuple[str, str | None], ...]], str]:
-        """One row; the same items are listed over and over."""
+    def _rows(self) -> Callable[..., str]:
+        """The same items are listed over and over."""
 
         @lru_cache(maxsize=1 << 16)
-        def write(row: tuple[tuple[str, str | None], ...]) -> str:
-            return self.item.render({key: value and inline(value) for key, value in row})
+        def write(title: str | None, *more: tuple[str, str | None]) -> str:
+            row = {"title": title, **dict(more)}
+            return self.item.render({key: value and inline(value) for key, value in row.items()})
 
         return write
 

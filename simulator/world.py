@@ -142,7 +142,7 @@ class World(mesa.Model):
         alone = Replace().refine(scores, levels, n) if levels else own
         nulls = {}
         for name, null_user in self._nulls.items():
-            null_levels = self._levels(proposal, agent.read(null_user.reply(request)))
+            null_levels = self._levels(proposal, agent.decide_as(null_user, request))
             nulls[name] = Replace().refine(scores, null_levels, n) if null_levels else own
         data, client = self._labels
 

@@ -42,7 +42,7 @@ _ACCEPT = _Phrase(
 )
 _RATING = re.compile(r"\s*\((\d(?:\.\d)?)\)")
 _NAME = re.compile(r"\buser called ([^(.\n]+?)\s*[(.]")
-_ODD_CASE = re.compile("[\u0130\u0131\u017f\u212a]")
+_ODD_CASE = "\u0130\u0131\u017f\u212a"
 """Letters that a pattern without regard to case takes for i, s and k, and lower case does not."""
 
 
@@ -52,7 +52,8 @@ class _Prompt:
     def __init__(self, text: str) -> None:
         self.text = text
         lowered = text.lower()
-        self._lowered = None if len(lowered) != len(text) or _ODD_CASE.search(text) else lowered
+        odd = len(lowered) != len(text) or any(letter in text for letter in _ODD_CASE)
+        self._lowered = None if odd else lowered
 
     def search(self, phrase: _Phrase, start: int, end: int) -> re.Match[str] | None:
         """The first match in `text[start:end]`."""
@@ -65,12 +66,13 @@ class _Prompt:
 
     def last(self, phrase: _Phrase, otherwise: int) -> int:
         """Where the last match ends."""
-        start = 0
         if self._lowered is not None:
-            # The last place where the letters are; should that be no match, all are tried.
             start = max(self._lowered.rfind(part) for part in phrase.holds)
-            start = start if start >= 0 and phrase.pattern.match(self.text, start) else 0
-        ends = [found.end() for found in phrase.pattern.finditer(self.text, start)]
+            if start < 0:
+                return otherwise
+            if found := phrase.pattern.match(self.text, start):
+                return found.end()
+        ends = [found.end() for found in phrase.pattern.finditer(self.text)]
         return ends[-1] if ends else otherwise
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import orjson
@@ -21,18 +20,11 @@ def canonical_json(value: object) -> str:
 
 
 def parsed(line: bytes) -> Any:
-    """What `json.loads` gives for a JSON text in ASCII; ValueError if it is none.
+    """What `json.loads` gives for a JSON text in ASCII, but for integers beyond 64 bits; ValueError if it is none.
 
-    orjson takes a third of the time, but refuses lone surrogates, which a reply may hold, and makes floats of integers
-    beyond 64 bits.
+    orjson takes a third of the time, but refuses lone surrogates, which a reply may hold.
     """
-    if not _BEYOND_ORJSON.search(line):
-        try:
-            return orjson.loads(line)
-        except ValueError:
-            pass
-    return json.loads(line)
-
-
-_BEYOND_ORJSON = re.compile(rb"[0-9]{19}")
-"""As many digits as an integer beyond 64 bits has; hashes have such runs as well, which costs no more than time."""
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line)

@@ -71,6 +71,17 @@ def read_asked_form(
     return Verdict(Status.OK, tuple(ranking), tuple(accepted), rejected)
 
 
+def reads_back(titles: VerbatimTitles, count: int, name: str, asked: Asked, reader: Reader) -> bool:
+    """Whether every reply in the asked form, in whatever order it names some of these `count` titles, reads as meant."""
+    phrase = f"{_RANKING}{name}{_RANKING_END}" if asked.rank else ""
+    return (
+        count >= len(_MODEL)
+        and titles.any_order
+        and titles.starts_none(_words(phrase))
+        and _reads_as_meant(phrase, asked, reader)
+    )
+
+
 def _split(text: str, asked: Asked) -> _Parts | None:
     accepting, line = None, text
     if asked.accept:
@@ -99,7 +110,7 @@ def _reads_as_meant(phrase: str, asked: Asked, reader: Reader) -> bool:
     if asked.rank and not _NAME.fullmatch(name):
         return False
     order = (2, 0, 3, 1)
-    for count in range(len(order) + 1) if asked.accept else (0,):
+    for count in (0, 1, 3) if asked.accept else (0,):
         lines = []
         if asked.accept:
             lines.append(_ACCEPTING + (BETWEEN.join(_MODEL[place] for place in order[:count]) or _NOBODY))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agents.reply.accepting import Accepting, read_accepting
 from agents.reply.answer import Answer, read
-from agents.reply.asked_form import read_asked_form
+from agents.reply.asked_form import read_asked_form, reads_back
 from agents.reply.clauses import Stance
 from agents.reply.counting import Counts
 from agents.reply.listing import read_list
@@ -19,6 +19,7 @@ from agents.reply.verdict import Asked, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from agents.reply.lines import Listing
 
@@ -53,6 +54,24 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
     if finish_reason == "length":
         return _read(text, shown, asked, cut_off=True)
     return read_asked_form(text, shown, asked, _verbatim(shown), _read) or _read(text, shown, asked)
+
+
+def decided(
+    order: Sequence[int], accepted: AbstractSet[int], candidates: Sequence[str], name: str, asked: Asked
+) -> Verdict | None:
+    """What `parse` reads in a reply of exactly the asked form, without writing it; None if that is not certain.
+
+    The reply is by the user called `name`, ranks all candidates in `order` and accepts those of them that are in `accepted`.
+    """
+    shown = tuple(candidates)
+    if not reads_back(_verbatim(shown), len(shown), name, asked, _read):
+        return None
+    return Verdict(
+        Status.OK,
+        tuple(order) if asked.rank else (),
+        tuple(place for place in order if place in accepted) if asked.accept else (),
+        tuple(place for place in range(len(shown)) if place not in accepted) if asked.accept else (),
+    )
 
 
 def _read(text: str, candidates: tuple[str, ...], asked: Asked, *, cut_off: bool = False) -> Verdict:

@@ -9,7 +9,7 @@ left to the search.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.reply.aliases import VERBATIM, aliases
@@ -109,6 +109,14 @@ class VerbatimTitles:
                 return None
             last = end
         return places
+
+    @cached_property
+    def any_order(self) -> bool:
+        """Whether every title is certain, and lists in whatever order are read as they are written."""
+        if len(self._places) < len(self._ends):
+            return False
+        firsts, lasts = {first for first, _ in self._ends}, {last for _, last in self._ends}
+        return not any(one in lasts and other in firsts for one, other in self._pairs)
 
     def starts_none(self, words: Iterable[str]) -> bool:
         """Whether no title in any spelling starts with one of these words."""

@@ -58,9 +58,10 @@ class Verdict:
 
     def mapped(self, places: Sequence[int]) -> Verdict:
         """The same verdict with position p replaced by `places[p]` (from shown order to slate order)."""
+        at = places.__getitem__
 
         def moved(positions: tuple[int, ...]) -> tuple[int, ...]:
-            return tuple(map(places.__getitem__, positions))
+            return tuple(map(at, positions)) if positions else ()
 
         return Verdict(
             self.status,
