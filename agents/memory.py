@@ -40,10 +40,8 @@ class Memory:
         strong old experiences outlive weak recent ones. What is kept stays in order. Tokens are estimated in the same way
         everywhere, so the text does not depend on the machine.
         """
-        rows = [
-            form.row(seen.title, rating=None if seen.rating is None else f"{seen.rating:g}")
-            for seen in self.experiences
-        ]
+        write = form.row
+        rows = [write(seen.title, seen.rating) for seen in self.experiences]
         whole = form.separator.join(rows)
         # Rounded up for each row, hence a token for each more than all of them take together.
         if estimate_tokens(whole + form.separator) + len(rows) <= budget:

@@ -81,12 +81,13 @@ class UserAgent(mesa.Agent):
             order = keyed_permutation(len(titles), script.seed, "shown order", self.user_id, turn)
         # Compare replies with what the model was shown, not with the catalogue's spelling.
         self.offer = Offer(tuple(inline(titles[place]) for place in order), order)
-        rows = [{"title": title} for title in self.offer.titles]
+        candidates = script.family.candidates
+        rows = candidates.separator.join([candidates.row(title, None) for title in self.offer.titles])
         name = self.persona.name
         history = self.memory.render(script.family.history, script.memory_tokens)
         user = [
             script.memory.render({"name": name, "history": history}),
-            script.feedback.render({"name": name, "candidates": script.family.candidates.join(rows)}),
+            script.feedback.render({"name": name, "candidates": rows}),
         ]
         return Request(
             messages=(self._task, Message("user", _paragraphs(user))),

@@ -53,20 +53,17 @@ class ListForm:
 
     def join(self, rows: Iterable[Mapping[str, str | None]]) -> str:
         """One text of all rows (each with `title`, in a history also `rating`), every value made harmless first."""
-        return self.separator.join(self.row(**row) for row in rows)
-
-    def row(self, title: str | None, **more: str | None) -> str:
-        """One of the rows."""
-        return self._rows(title, *more.items())
+        return self.separator.join(
+            self.item.render({key: value and inline(value) for key, value in row.items()}) for row in rows
+        )
 
     @cached_property
-    def _rows(self) -> Callable[..., str]:
-        """The same items are listed over and over."""
+    def row(self) -> Callable[[str, float | None], str]:
+        """One row of a title and, in a history, its rating. Remembered: the same items are listed over and over."""
 
         @lru_cache(maxsize=1 << 16)
-        def write(title: str | None, *more: tuple[str, str | None]) -> str:
-            row = {"title": title, **dict(more)}
-            return self.item.render({key: value and inline(value) for key, value in row.items()})
+        def write(title: str, rating: float | None) -> str:
+            return self.join([{"title": title, "rating": None if rating is None else f"{rating:g}"}])
 
         return write
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import add
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,7 +42,7 @@ class Replace:
 
     def refine(self, scores: Sequence[float], levels: Sequence[Sequence[int]], n: int) -> tuple[int, ...]:
         """The first n places, level by level."""
-        return tuple(place for level in levels for place in level)[:n]
+        return tuple(chain.from_iterable(levels))[:n]
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,12 @@ def preference_levels(
     the turn up. `draw` makes the generator where one is needed.
     """
     if answer.ranking:
-        ranked = set(answer.ranking)
-        left = [place for place in range(size) if place not in ranked]
+        left = sorted({*range(size)}.difference(answer.ranking))
         if left and repair == "drop":
             return None
         if left and repair == "random":
             left = draw().permutation(left).tolist()
-        return tuple((place,) for place in [*answer.ranking, *left])
+        return tuple(zip([*answer.ranking, *left], strict=True))
     if not (answer.accepted or answer.rejected):
         return None
     groups = (answer.accepted, answer.undecided, answer.rejected)
