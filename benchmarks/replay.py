@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--quick", action="store_true", help="5,400 turns instead of 54,000")
     quick = options.parse_args(arguments).quick
     with tempfile.TemporaryDirectory() as folder:
-        plain = _measured(Path(folder) / "plain", "random", *((100, 6) if quick else (500, 12)), parts=True)
+        plain = _measured(
+            Path(folder) / "plain", "random", *((100, 6) if quick else (500, 12)), parts=not quick
+        )
         prose = _measured(Path(folder) / "prose", "standin", *((100, 1) if quick else (200, 3)), parts=False)
     record(
         "replay" + ("-quick" if quick else ""),
