@@ -170,13 +170,11 @@ def make_client(
         config = StandInConfig(**users.standin.model_dump())
         return StandIn(reader, _knowledge(scenario, prepared, audience), config, scenario.seed)
     if users.client == "openai":
-        # Imported here: the SDK takes most of a second, which embedded audiences need not wait for.
+        # Imported here: embedded audiences need not wait for a client.
         from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
 
         address = {} if users.base_url is None else {"base_url": users.base_url}
-        return OpenAIClient(
-            **address, api_key_env=users.api_key_env, timeout=users.timeout_s, concurrency=users.concurrency
-        )
+        return OpenAIClient(**address, api_key_env=users.api_key_env, timeout=users.timeout_s)
     module, _, name = users.client.partition(":")
     try:
         factory = getattr(importlib.import_module(module), name)

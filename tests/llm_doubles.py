@@ -1,15 +1,8 @@
-"""What tests of the gateway ask, and a journal in memory."""
+"""What tests of the gateway ask and are answered."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from agents.llm import Completion, Draw, Message, Request, Usage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from agents.llm import Record
 
 
 def ask_for(user: str = "u1", text: str = "hello", **changes: object) -> Request:
@@ -22,19 +15,3 @@ def ask_for(user: str = "u1", text: str = "hello", **changes: object) -> Request
 def completion(text: str = "ok") -> Completion:
     """A plain answer."""
     return Completion(text, "stop", Usage(3, 1), "test-model")
-
-
-class MemoryJournal:
-    """Keeps records in a list, so a test sees each line that would be written."""
-
-    def __init__(self) -> None:
-        self.kept: list[Record] = []
-
-    def get(self, key: str) -> Record | None:
-        return next((record for record in self.kept if record.key == key), None)
-
-    def append(self, records: Sequence[Record]) -> None:
-        self.kept.extend(records)
-
-    def records(self) -> Iterator[Record]:
-        return iter(self.kept)

@@ -1,7 +1,6 @@
 """Calls to language models: requests, clients, and the gateway that makes every call end in a record.
 
-`OpenAIClient` is in `agents.llm.openai_client`: the SDK takes most of a second to import, which runs with an
-embedded audience and replays need not wait for.
+`OpenAIClient` is in `agents.llm.openai_client`, which runs with an embedded audience and replays need not wait for.
 """
 
 from agents.llm.budget import Budget, BudgetReached, Caps

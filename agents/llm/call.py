@@ -98,7 +98,7 @@ class Caller:
             return await self._attempt(request, attempts)
 
         try:
-            completion: Completion = await self._retry.retrying()(attempt)
+            completion = await self._retry.answered(attempt)
         except CallError as failure:
             self._note_failure(failure)
             tries = len(attempts) - first

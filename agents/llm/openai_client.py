@@ -1,37 +1,43 @@
-"""Chat completions over HTTP: OpenAI and every server that speaks its protocol (vLLM, SGLang, llama.cpp, Ollama)."""
+"""Chat completions over HTTP: OpenAI and every server that speaks its protocol (vLLM, SGLang, llama.cpp, Ollama).
+
+Calls go through aiohttp itself. The openai package is as good a client and builds, checks and parses more than is read here: at
+128 calls at once it takes four times the processor time of a call, and nine times on its default transport (benchmarks.fanout). It
+is what speaks to the Batch API, where a call is a whole round.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import httpx2
-import openai
+import aiohttp
+import truststore
 
 from agents.llm.key import public_url
-from agents.llm.retry import retry_after
-from agents.llm.types import CallError, ClientSetupError, Completion, Usage
+from agents.llm.openai_payload import Reader
+from agents.llm.types import CallError, ClientSetupError
 
 if TYPE_CHECKING:
-    from agents.llm.types import Request
+    from agents.llm.types import Completion, Request
 
-_RETRYABLE = frozenset({408, 409, 429})
-_SPARE_CONNECTIONS = 8
 _CONNECT_SECONDS = 10.0
-_QUOTA = "insufficient_quota"
-_NO_KEY = "none"
+_IDLE_SECONDS = 4.0
+"""An idle connection is used again within this: uvicorn, under vLLM and SGLang, closes it after five."""
+_HEADERS = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+"""Sent where the environment sets them, as the openai package does."""
 
 
 class OpenAIClient:
     """Answers requests by `POST base_url/chat/completions`.
 
     `api_key_env` names the environment variable that holds the key; None for a server that asks for none.
-    `timeout` in seconds is for one attempt as a whole, however slowly its bytes come. `concurrency` is the number
-    of calls that will be in flight at once; more connections than that are allowed, since a pool that is too small
-    turns queueing into timeouts. Use it on one event loop. Raises ClientSetupError if it cannot be made.
+    `timeout` in seconds is for one attempt as a whole, however slowly its bytes come. Proxies (HTTPS_PROXY, HTTP_PROXY,
+    NO_PROXY) and certificates (the system's, SSL_CERT_FILE, SSL_CERT_DIR) are the environment's. It opens as many connections as there are
+    calls at once: bounding them is the gateway's. Use it on one event loop. Raises ClientSetupError if it cannot be made.
     """
 
     provider = "openai"
@@ -42,115 +48,74 @@ class OpenAIClient:
         base_url: str = "https://api.openai.com/v1",
         api_key_env: str | None = "OPENAI_API_KEY",
         timeout: float = 120.0,
-        concurrency: int = 64,
     ) -> None:
         self.base_url = _checked_url(base_url)
         self.label = f"OpenAI-compatible server at {self.base_url}"
         self._key_env = api_key_env
-        self._key = _key_from_environment(api_key_env)
-        self._timeout = timeout
-        connections = concurrency + _SPARE_CONNECTIONS
-        self._client = openai.AsyncOpenAI(
-            api_key=self._key or _NO_KEY,
-            base_url=self.base_url,
-            max_retries=0,  # the gateway's retry loop is the only one
-            timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
-            http_client=openai.DefaultAsyncHttpxClient(
-                limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
-            ),
+        key = _key_from_environment(api_key_env)
+        # Once, not by aiohttp's trust_env: that asks the environment, and ~/.netrc for a password, in a thread for each call.
+        self._proxy = _proxy_from_environment(self.base_url)
+        self._reader = Reader(
+            self.base_url, api_key_env, tuple(filter(None, (key, *_passwords(self._proxy))))
         )
+        # Given with each call: headers of a session aiohttp also shows to the proxy, the key among them.
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._headers |= {
+            name: os.environ[variable] for name, variable in _HEADERS.items() if os.environ.get(variable)
+        }
+        self._timeout = timeout
+        self._trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"OpenAIClient(base_url={self.base_url!r}, api_key_env={self._key_env!r})"
 
     async def complete(self, request: Request) -> Completion:
         """Answer once; raise CallError if the attempt failed."""
-        # The failure is raised outside the handlers: an SDK error in its context would carry the request's headers.
+        body = json.dumps(request.body()).encode("ascii")
+        url = f"{self.base_url}/chat/completions"
+        # The failure is raised outside the handlers: what is in its context could carry the request's headers.
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await self._client.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=request.body()
-                )
-        except (TimeoutError, openai.APITimeoutError):
+            async with self._opened().post(
+                url, data=body, headers=self._headers, allow_redirects=False
+            ) as response:
+                content = await response.read()
+        except aiohttp.ConnectionTimeoutError:
+            failure = CallError(
+                f"no connection to {self.base_url} within {_CONNECT_SECONDS:g} s", retryable=True
+            )
+        except TimeoutError:
             failure = CallError(
                 f"no answer from {self.base_url} within {self._timeout:g} s "
                 "(raise the timeout or lower the concurrency if the server is slow)",
                 retryable=True,
             )
-        except openai.APIStatusError as error:
-            failure = self._rejection(error, request.model)
-        except openai.APIConnectionError as error:
-            reason = self._clean(error.__cause__ or error)
+        except (aiohttp.ClientError, OSError) as error:
+            reason = self._reader.clean(error) or type(error).__name__
             failure = CallError(f"no connection to {self.base_url}, or it broke: {reason}", retryable=True)
         else:
-            return self._read(response.content)
+            if 200 <= response.status < 300:
+                return self._reader.completion(content)
+            failure = self._reader.rejection(response.status, response.headers, content, request.model)
         raise failure
 
     async def aclose(self) -> None:
         """Release connections."""
-        await self._client.close()
+        if self._session is not None:
+            await self._session.close()
 
-    def _rejection(self, error: openai.APIStatusError, model: str) -> CallError:
-        status = error.status_code
-        said = self._clean(error)
-        variable = f"${self._key_env}" if self._key_env else "no key (api_key_env is not set)"
-        if _QUOTA in (error.code, error.type):
-            text, retryable = f"the quota of the key is used up; add credit or raise its limit: {said}", False
-        elif status == 401:
-            text, retryable = f"the server refuses the key it was given ({variable}): {said}", False
-        elif status == 403:
-            text, retryable = f"the key ({variable}) may not use model {model!r}: {said}", False
-        elif status == 404:
-            text = f"{self.base_url} has no model {model!r}, or is no chat completions address; check both: {said}"
-            retryable = False
-        elif status in _RETRYABLE or status >= 500:
-            text, retryable = f"the server is busy or broken: {said}", True
-        else:
-            text, retryable = f"the server rejects the request: {said}", False
-        return CallError(
-            f"HTTP {status}: {text}",
-            retryable=retryable,
-            status=status,
-            retry_after=retry_after(error.response.headers),
-        )
-
-    def _read(self, content: bytes) -> Completion:
-        try:
-            payload: dict[str, Any] = json.loads(content)
-            if not payload.get("choices"):
-                raise CallError(f"the server's answer has no choices: {self._clean(payload)}", retryable=True)
-            choice = payload["choices"][0]
-            usage = payload.get("usage") or {}
-            return Completion(
-                text=self._without_key(_text(choice["message"])),
-                finish_reason=self._without_key(str(choice.get("finish_reason") or "unknown")),
-                usage=Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens")),
-                model=self._without_key(str(payload.get("model") or "")),
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session; it is made on the event loop that it is used on."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=self._trust, keepalive_timeout=_IDLE_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=self._proxy,
             )
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            start = self._clean(content.decode("utf-8", "replace"))
-        raise CallError(f"the server's answer is no chat completion: {start!r}", retryable=True)
-
-    def _clean(self, said: object) -> str:
-        """What somebody else wrote, on one short line and without the key."""
-        text = " ".join(self._without_key(str(said)).split())
-        return text if len(text) <= 300 else text[:300] + "..."
-
-    def _without_key(self, text: str) -> str:
-        """A server that echoes the key must not get it written down."""
-        return text.replace(self._key, "[key]") if self._key else text
-
-
-def _text(message: dict[str, Any]) -> str:
-    text = message.get("content") or message.get("refusal") or ""
-    if not isinstance(text, str):
-        raise TypeError("the content of the message is not text")
-    return text
-
-
-def _count(usage: dict[str, Any], name: str) -> int | None:
-    value = usage.get(name)
-    return value if isinstance(value, int) else None
+        return self._session
 
 
 def _checked_url(url: str) -> str:
@@ -184,3 +149,28 @@ def _key_from_environment(name: str | None) -> str:
             f"the environment variable {name} holds no usable key: spaces or unprintable characters"
         )
     return key
+
+
+def _proxy_from_environment(base_url: str) -> str | None:
+    """What HTTPS_PROXY, HTTP_PROXY or ALL_PROXY say for this address, and NO_PROXY does not take back."""
+    address = urlsplit(base_url)
+    assert address.hostname is not None
+    if proxy_bypass(address.hostname if address.port is None else f"{address.hostname}:{address.port}"):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(address.scheme) or proxies.get("all")
+    if proxy is None:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if urlsplit(proxy).scheme not in ("http", "https"):
+        raise ClientSetupError(
+            f"the proxy {public_url(proxy)} of the environment is not spoken to over HTTP; set {address.scheme.upper()}_PROXY to "
+            f"an http:// address, or NO_PROXY to {address.hostname}"
+        )
+    return proxy
+
+
+def _passwords(proxy: str | None) -> tuple[str, ...]:
+    """The password in a proxy's address, as written and as meant."""
+    password = urlsplit(proxy).password if proxy is not None else None
+    return (password, unquote(password)) if password else ()

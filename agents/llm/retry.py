@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from agents.llm.types import CallError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from tenacity import RetryCallState
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,31 @@ class RetryPolicy:
         if self.tries < 1 or min(self.seconds, self.first_wait, self.longest_wait) < 0:
             raise ValueError(f"{self}: tries must be at least 1 and times not negative")
 
-    def retrying(self) -> AsyncRetrying:
-        """A loop for one call. Not to be shared: tenacity keeps the state of the current iteration in it."""
-        return AsyncRetrying(
-            stop=stop_after_attempt(self.tries) | stop_before_delay(self.seconds),
+    async def answered(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What `attempt` returns, made again as long as the policy says; raises the CallError of the last one."""
+        began = time.monotonic()
+        try:
+            return await attempt()
+        except CallError as error:
+            first: CallError | None = error
+
+        async def next_attempt() -> T:
+            nonlocal first
+            if first is not None:
+                error, first = first, None
+                raise error
+            return await attempt()
+
+        # Only now, its first attempt being the one that failed: tenacity's bookkeeping is a fifth of the processor time of a
+        # call, and most calls need none.
+        loop = AsyncRetrying(
+            stop=stop_after_attempt(self.tries) | stop_before_delay(self.seconds - time.monotonic() + began),
             wait=self._wait,
             retry=retry_if_exception(_is_retryable),
             reraise=True,
         )
+        result: T = await loop(next_attempt)
+        return result
 
     def _wait(self, state: RetryCallState) -> float:
         backoff = min(self.longest_wait, self.first_wait * 2.0 ** (state.attempt_number - 1))

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_doubles import MemoryJournal, ask_for
+from llm_doubles import ask_for
 
 from agents.llm import (
     Budget,
@@ -24,6 +24,7 @@ from agents.llm import (
     TokenCounter,
     Usage,
 )
+from agents.testing.journal import MemoryJournal
 from agents.testing.scripted import ScriptedClient
 
 PRICES = OwnPrices(Decimal("1.1"), Decimal("3.3"), Decimal("0.1"), "test")

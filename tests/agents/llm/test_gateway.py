@@ -12,10 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from llm_doubles import MemoryJournal, ask_for, completion
+from llm_doubles import ask_for, completion
 
 from agents.llm import CallError, Endpoint, EndpointRefuses, Gateway, Pace, ResponseCache, RetryPolicy
 from agents.llm.openai_client import OpenAIClient
+from agents.testing.journal import MemoryJournal
 from agents.testing.openai_server import Fault, seeded_faults
 from agents.testing.scripted import ScriptedClient
 from simulator.transcript.journal import CallJournal
@@ -35,9 +36,7 @@ def journal():
 
 
 def live(server, journal, *, concurrency=8, retry=QUICK, cache=None):
-    client = OpenAIClient(
-        base_url=server.base_url, api_key_env="TEST_KEY", timeout=5, concurrency=concurrency
-    )
+    client = OpenAIClient(base_url=server.base_url, api_key_env="TEST_KEY", timeout=5)
     at_hand = [] if cache is None else [cache]
     return Gateway(client, journal, at_hand=at_hand, cache=cache, pace=Pace(concurrency, retry=retry))
 

@@ -4,9 +4,10 @@ import asyncio
 import socket
 
 import pytest
-from llm_doubles import MemoryJournal, ask_for, completion
+from llm_doubles import ask_for, completion
 
 from agents.llm import CallError, Endpoint, Gateway, Pace, ReplayMiss, RetryPolicy
+from agents.testing.journal import MemoryJournal
 from agents.testing.scripted import ScriptedClient
 
 

@@ -53,7 +53,7 @@ def attempts_under(policy: RetryPolicy, error: CallError) -> tuple[int, float]:
 
     start = time.perf_counter()
     with pytest.raises(CallError):
-        asyncio.run(policy.retrying()(fail))
+        asyncio.run(policy.answered(fail))
     return tries, time.perf_counter() - start
 
 
@@ -68,7 +68,7 @@ def test_a_program_fault_is_not_retried():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(RetryPolicy().retrying()(broken))
+        asyncio.run(RetryPolicy().answered(broken))
 
 
 def test_a_wait_that_the_server_asks_for_is_kept_even_beyond_the_longest_own_wait():
@@ -89,3 +89,30 @@ def test_a_wait_beyond_the_time_limit_ends_the_call_at_once():
 def test_a_policy_without_tries_is_refused():
     with pytest.raises(ValueError, match="tries"):
         RetryPolicy(tries=0)
+
+
+def test_a_call_that_is_answered_at_last_gives_its_answer():
+    outcomes = [CallError("busy", retryable=True), CallError("busy", retryable=True), "yes"]
+
+    async def attempt():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, CallError):
+            raise outcome
+        return outcome
+
+    assert asyncio.run(RetryPolicy(first_wait=0.001).answered(attempt)) == "yes"
+    assert outcomes == []
+
+
+def test_the_time_of_the_first_attempt_counts():
+    tries = 0
+
+    async def slow():
+        nonlocal tries
+        tries += 1
+        await asyncio.sleep(0.2)
+        raise CallError("no answer", retryable=True)
+
+    with pytest.raises(CallError):
+        asyncio.run(RetryPolicy(seconds=0.1, first_wait=0.001).answered(slow))
+    assert tries == 1
