@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -103,10 +102,7 @@ class CallJournal:
         offset, length = place
         line = os.pread(self._reader.fileno(), length, offset)
         try:
-            fields = parsed(line)
-            if _has_huge(fields["request"]["params"]):
-                fields = json.loads(line)
-            return _record(fields)
+            return _record(parsed(line))
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             self._reader.seek(0)
             number = self._reader.read(offset).count(b"\n") + 1
@@ -166,7 +162,7 @@ class CallJournal:
 
 def sealed_record(line: bytes) -> Record:
     """The record of one line; ValueError says how the line is not as it was written."""
-    fields = json.loads(_payload(line))
+    fields = parsed(_payload(line))
     try:
         return _record(fields)
     except (LookupError, TypeError, AttributeError) as error:
@@ -184,14 +180,6 @@ def _key(payload: bytes) -> str:
     if start < len(_KEY) or payload[start + _KEY_LENGTH : start + _KEY_LENGTH + 1] != b'"':
         raise ValueError(_FOREIGN.format("no key"))
     return key.decode("ascii", "replace")
-
-
-def _has_huge(value: object) -> bool:
-    """Whether a parameter may have been an integer beyond 64 bits, which `parsed` makes a float of."""
-    if isinstance(value, float):
-        return abs(value) >= 1 << 63
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(map(_has_huge, inner))
 
 
 def _sync_folder(path: Path) -> None:
