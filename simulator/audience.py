@@ -6,7 +6,8 @@ import importlib
 from collections import Counter
 from dataclasses import dataclass
 from math import isnan
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,8 +39,11 @@ if TYPE_CHECKING:
     from recommender.data.dataset import Interactions
     from recommender.pipeline import Prepared
     from simulator.scenario import Scenario
+    from simulator.scenario.schema import Users
 
 _FAVOURITE_GENRES = 3
+_MOST_SLOTS = 4
+"""Of a local model's server, unless a scenario says otherwise: each takes memory, and more bring little on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,16 @@ def make_script(scenario: Scenario) -> Script:
         asked=Asked(accept=asks.accept, rank=asks.rank),
         memory_tokens=chosen.memory_tokens,
         shuffled=chosen.shown == "shuffled",
-        model=scenario.users.model or scenario.users.client,
+        model=_model_asked_for(scenario.users),
         params=scenario.users.params,
         seed=scenario.seed,
     )
+
+
+def _model_asked_for(users: Users) -> str:
+    """The model's name in requests; a file's without its folder, so that keys and records hold no path of a machine."""
+    name = users.model or users.client
+    return Path(name).name if users.client == "local" else name
 
 
 def make_members(scenario: Scenario, prepared: Prepared, audience: Audience, phase: str) -> list[Member]:
@@ -173,8 +183,10 @@ def make_client(
         # Imported here: embedded audiences need not wait for a client.
         from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
 
-        address = {} if users.base_url is None else {"base_url": users.base_url}
+        address: dict[str, Any] = {} if users.base_url is None else {"base_url": users.base_url}
         return OpenAIClient(**address, api_key_env=users.api_key_env, timeout=users.timeout_s)
+    if users.client == "local":
+        return _local_model(users)
     module, _, name = users.client.partition(":")
     try:
         factory = getattr(importlib.import_module(module), name)
@@ -182,6 +194,22 @@ def make_client(
         raise ScenarioError(f"users.client: {users.client!r} cannot be imported: {error}") from error
     client: ChatClient = factory(users)
     return client
+
+
+def _local_model(users: Users) -> ChatClient:
+    # Imported here, as above.
+    from joblib import cpu_count  # noqa: PLC0415
+
+    from agents.local.client import LocalClient  # noqa: PLC0415
+    from agents.local.server import ServerSettings  # noqa: PLC0415
+
+    assert users.model is not None
+    settings = ServerSettings(
+        context=users.local.context,
+        slots=users.local.slots or min(users.concurrency, _MOST_SLOTS),
+        threads=users.local.threads or max(1, cpu_count() // 2),
+    )
+    return LocalClient(users.model, settings, timeout=users.timeout_s)
 
 
 def _knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -> ItemKnowledge:

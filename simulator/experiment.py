@@ -224,7 +224,14 @@ def _play(begun: _Begun, stages: Stages) -> Outcome:
         budget = make_budget(study.scenario, study.script.model, begun.client, sending.caps)
         gateway = stack.enter_context(
             open_gateway(
-                study.scenario, begun.client, journal, at_hand, budget, retry_errors=sending.retry_errors
+                study.scenario,
+                begun.client,
+                journal,
+                at_hand,
+                budget,
+                batches=directory.batches,
+                tell=lambda said: stages.console.print(f"  {said}", highlight=False, markup=False),
+                retry_errors=sending.retry_errors,
             )
         )
         if sending.retry_errors:

@@ -29,8 +29,11 @@ _MAY_CHANGE = (
     "users.requests_per_minute",
     "users.tokens_per_minute",
     "users.attempts",
+    "users.batch_poll_s",
     "users.prices",
     "users.cache",
+    "users.local.slots",
+    "users.local.threads",
     "tolerance",
 )
 """What says how calls are sent or where things lie, never what is asked or counted."""

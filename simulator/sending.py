@@ -27,11 +27,13 @@ from agents.llm import (
 from simulator.transcript.journal import CallJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agents.llm import Answers, ChatClient, Completion, Prices
+    from agents.llm.batch.sender import BatchSender
     from agents.llm.record import Source
     from simulator.scenario import Scenario
+    from simulator.scenario.schema import Users
 
 _CACHE_VARIABLE = "SCREENTEST_CACHE"
 
@@ -113,13 +115,18 @@ def open_gateway(
     at_hand: _AtHand,
     budget: Budget | None,
     *,
+    batches: Path,
+    tell: Callable[[str], None],
     retry_errors: bool,
 ) -> Gateway:
-    """The gateway of a live run."""
+    """The gateway of a live run; batches are noted in the file `batches`, and `tell` is told how they stand."""
     users = scenario.users
     pace = Pace(
         users.concurrency, users.requests_per_minute, users.tokens_per_minute, RetryPolicy(users.attempts)
     )
+    sender = None
+    if users.send == "batch":
+        sender = _batch_sender(users, client.base_url, journal, batches, pace.retry, budget, tell)
     return Gateway(
         client,
         journal,
@@ -127,15 +134,35 @@ def open_gateway(
         cache=at_hand.cache,
         pace=pace,
         budget=budget,
+        batches=sender,
         retry_errors=retry_errors,
     )
+
+
+def _batch_sender(
+    users: Users,
+    base_url: str,
+    journal: CallJournal,
+    batches: Path,
+    retry: RetryPolicy,
+    budget: Budget | None,
+    tell: Callable[[str], None],
+) -> BatchSender:
+    # Imported here: the openai package takes most of a second, which other runs need not wait for.
+    from agents.llm.batch.api import BatchApi  # noqa: PLC0415
+    from agents.llm.batch.ledger import BatchLedger  # noqa: PLC0415
+    from agents.llm.batch.patience import Waiting  # noqa: PLC0415
+    from agents.llm.batch.sender import BatchSender  # noqa: PLC0415
+
+    api = BatchApi(base_url, api_key_env=users.api_key_env, timeout=users.timeout_s)
+    return BatchSender(api, BatchLedger(batches), journal, retry, budget, Waiting(users.batch_poll_s), tell)
 
 
 def prices_of(scenario: Scenario, model: str, client: ChatClient) -> Prices | None:
     """The scenario's own prices, or those published for the model at the client's address; None where nobody says any."""
     own = scenario.users.prices
     if own is None:
-        return published(model, client.base_url)
+        return published(model, client.base_url, batch=scenario.users.send == "batch")
     cached = own.input if own.cached_input is None else own.cached_input
     return OwnPrices(
         Decimal(str(own.input)),

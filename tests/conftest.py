@@ -13,6 +13,8 @@ from hypothesis import settings
 # Tests are imported by path (importmode=importlib), so a module they share has to be put within their reach.
 sys.path.append(str(Path(__file__).parent))
 
+from local_engine import EngineDouble
+
 from agents.testing.openai_server import OpenAIServer
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -37,3 +39,17 @@ def openai_server():
     """A factory of running `OpenAIServer`s, stopped when the test ends."""
     with ExitStack() as running:
         yield lambda *args, **kwargs: running.enter_context(OpenAIServer(*args, **kwargs))
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """A factory of doubles of the engine of local models; the newest stands in the place of xllamacpp."""
+    with ExitStack() as running:
+
+        def make(*args, **kwargs):
+            double = EngineDouble(*args, **kwargs)
+            running.callback(double.close)
+            monkeypatch.setitem(sys.modules, "xllamacpp", double)
+            return double
+
+        yield make

@@ -14,7 +14,7 @@ from agents.llm.types import CallError, ClientSetupError, Completion
 
 if TYPE_CHECKING:
     from agents.llm.prices import Prices
-    from agents.llm.record import Record
+    from agents.llm.record import Attempt, Record
     from agents.llm.tokens import TokenCounter
     from agents.llm.types import Request
 
@@ -87,21 +87,31 @@ class Budget:
     def count(self, record: Record) -> None:
         """Add what a call of a resumed run's journal took; answers of the cache took nothing."""
         for attempt in record.attempts:
-            outcome = record.completion if attempt.error is None else None
-            if outcome is not None or attempt.status is None:
-                self.spent += self._taken(record.request, outcome)
+            self._count(record, attempt)
 
     async def reserve(self, request: Request) -> Spent:
         """Set aside what an attempt may take, waiting for others to end where only they leave room.
 
         Raises BudgetReached if there is no room and nobody is left to leave any.
         """
-        most = self._most(request) if self._limits_size else Spent(1, 0, self._nothing)
-        while not (self.spent + self._reserved + most).within(self._caps):
+        while (reserved := self.reserve_now(request)) is None:
             if not self._reserved.calls:
-                raise BudgetReached(self._explanation(most))
+                raise BudgetReached(self._explanation(self._reservation(request)))
             self._change.clear()
             await self._change.wait()
+        return reserved
+
+    def reserve_now(self, request: Request) -> Spent | None:
+        """The same without waiting; None where there is no room now."""
+        most = self._reservation(request)
+        if not (self.spent + self._reserved + most).within(self._caps):
+            return None
+        self._reserved += most
+        return most
+
+    def commit(self, request: Request) -> Spent:
+        """Set aside what an attempt may take that was sent already, whatever the caps say now."""
+        most = self._reservation(request)
         self._reserved += most
         return most
 
@@ -111,6 +121,24 @@ class Budget:
         if not (isinstance(outcome, CallError) and outcome.status is not None):
             self.spent += self._taken(request, outcome if isinstance(outcome, Completion) else None)
         self._change.set()
+
+    def release(self, reserved: Spent) -> None:
+        """Take back a reservation whose attempt is not made."""
+        self._reserved -= reserved
+        self._change.set()
+
+    def close(self, record: Record, reserved: Spent) -> None:
+        """Replace a reservation by what the last attempt of a record took."""
+        self.release(reserved)
+        self._count(record, record.attempts[-1])
+
+    def _count(self, record: Record, attempt: Attempt) -> None:
+        outcome = record.completion if attempt.error is None else None
+        if outcome is not None or (attempt.status is None and not attempt.unspent):
+            self.spent += self._taken(record.request, outcome)
+
+    def _reservation(self, request: Request) -> Spent:
+        return self._most(request) if self._limits_size else Spent(1, 0, self._nothing)
 
     def _taken(self, request: Request, completion: Completion | None) -> Spent:
         usage = completion.usage if completion is not None else None

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agents.llm.budget import Budget
-    from agents.llm.record import Answers, Source
+    from agents.llm.record import Answers
     from agents.llm.types import ChatClient, Request
 
-_SETUP_STATUSES = frozenset({401, 402, 403, 404, 429})
+SETUP_STATUSES = frozenset({401, 402, 403, 404, 429})
 """A final failure with one of these is about the key, the model or the quota: the next call would fail alike."""
 _REFUSALS_TO_STOP = 3
 
@@ -70,25 +70,28 @@ class Caller:
 
         Raises Halt if it cannot be begun, since a cap is reached or since an earlier call showed that none can succeed.
         """
-        started, clock = datetime.now(UTC).isoformat(timespec="milliseconds"), time.perf_counter()
+        if (record := self.at_hand(key, request, before)) is not None:
+            return record
+        started, clock = _now(), time.perf_counter()
         attempts = list(before)
-        completion: Completion | None = None
-        error: str | None = None
-        source: Source = "client"
-        for answers in self._at_hand:
-            if (completion := answers.get(key)) is not None:
-                source = answers.source
-                break
-        else:
-            async with self._limiter.slot():
-                if self.halt is not None:
-                    raise self.halt
-                completion, error = await self._try(request, attempts)
+        async with self._limiter.slot():
+            if self.halt is not None:
+                raise self.halt
+            completion, error = await self._try(request, attempts)
         seconds = round(time.perf_counter() - clock, 6)
         halting = error is not None and self.halt is not None
         return Record(
-            key, request, tuple(attempts), completion, error, source, started, seconds, halting=halting
+            key, request, tuple(attempts), completion, error, "client", started, seconds, halting=halting
         )
+
+    def at_hand(self, key: str, request: Request, before: Sequence[Attempt] = ()) -> Record | None:
+        """The record of this call if its answer is at hand."""
+        started, clock = _now(), time.perf_counter()
+        for answers in self._at_hand:
+            if (completion := answers.get(key)) is not None:
+                seconds = round(time.perf_counter() - clock, 6)
+                return Record(key, request, tuple(before), completion, None, answers.source, started, seconds)
+        return None
 
     async def _try(self, request: Request, attempts: list[Attempt]) -> tuple[Completion | None, str | None]:
         """A completion, or why there is none; every attempt is added to `attempts`."""
@@ -135,10 +138,14 @@ class Caller:
         return outcome
 
     def _note_failure(self, failure: CallError) -> None:
-        if not failure.retryable and failure.status in _SETUP_STATUSES:
+        if not failure.retryable and failure.status in SETUP_STATUSES:
             self._refused_in_a_row += 1
             hopeless = not self._was_answered or self._refused_in_a_row >= _REFUSALS_TO_STOP
         else:
             hopeless = not self._was_heard and failure.retryable
         if hopeless and self.halt is None:
             self.halt = EndpointRefuses(str(failure))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from agents.llm.batch.round import BatchRound, RoundSteps
 from agents.llm.call import Caller, Pace
 from agents.llm.fanout import Fanout, Steps
 from agents.llm.key import Endpoint, request_key
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from agents.llm.batch.sender import BatchSender
     from agents.llm.budget import Budget
     from agents.llm.cache import ResponseCache
     from agents.llm.record import Answers, Attempt, Journal, Record
@@ -27,7 +29,7 @@ class Gateway:
 
     With a client it is live: what the journal holds is not asked again, except calls that had ended the sending and, with
     `retry_errors`, all that had failed before; then `at_hand` is asked (the cache, a recording); then the client, within
-    `budget` and at `pace`. New answers are put into `cache`. Without one, `endpoint` says whose calls are replayed from the
+    `budget` and at `pace`, or, with a sender of `batches`, all together. New answers are put into `cache`. Without one, `endpoint` says whose calls are replayed from the
     journal: no socket is opened and no event loop started. The journal and the cache stay the caller's to close; the
     client is closed with the gateway. Use it as a context manager, from one thread.
     """
@@ -42,6 +44,7 @@ class Gateway:
         cache: ResponseCache | None = None,
         pace: Pace | None = None,
         budget: Budget | None = None,
+        batches: BatchSender | None = None,
         retry_errors: bool = False,
     ) -> None:
         self._journal = journal
@@ -49,13 +52,14 @@ class Gateway:
         self._again: set[str] = set()
         if client is not None and endpoint is None:
             self.endpoint = Endpoint.of(client)
+            awaited = set() if batches is None else batches.awaited()
             for record in journal.records():
-                if record.completion is None and (record.halting or retry_errors):
+                if record.completion is None and (record.halting or retry_errors or record.key in awaited):
                     self._again.add(record.key)
                 if budget is not None:
                     budget.count(record)
             caller = Caller(client, at_hand, pace or Pace(), budget)
-            self._live = _Live(client, caller, journal, cache, (pace or Pace()).concurrency)
+            self._live = _Live(client, caller, journal, cache, (pace or Pace()).concurrency, batches)
         elif client is None and endpoint is not None:
             self.endpoint = endpoint
         else:
@@ -74,8 +78,7 @@ class Gateway:
         """
         done = on_done or _ignore
         if self._live is not None:
-            steps = Steps(self._key, self._known, self._answer, self._live.keep, done)
-            return self._live.ask(requests, steps)
+            return self._ask_live(self._live, requests, done)
         records = []
         for request in requests:
             key = self._key(request)
@@ -85,6 +88,15 @@ class Gateway:
             records.append(record)
             done(record)
         return records
+
+    def _ask_live(
+        self, live: _Live, requests: Sequence[Request], done: Callable[[Record], None]
+    ) -> list[Record]:
+        if live.batches is None:
+            steps = Steps(self._key, self._known, self._answer, live.keep, done)
+            return live.ask(requests, steps)
+        together = RoundSteps(self._key, self._known, self._at_hand, self._before, live.keep, done)
+        return live.ask_together(requests, together, live.batches)
 
     def close(self) -> None:
         """Close the client and the event loop. Safe to call twice."""
@@ -110,13 +122,21 @@ class Gateway:
 
     async def _answer(self, key: str, request: Request) -> Record:
         assert self._live is not None
-        before: tuple[Attempt, ...] = ()
-        if key in self._again:
-            failed = self._journal.get(key)
-            assert failed is not None
-            before = failed.attempts
-            self._again.discard(key)
-        return await self._live.caller.answer(key, request, before)
+        return await self._live.caller.answer(key, request, self._before(key))
+
+    def _at_hand(self, key: str, request: Request) -> Record | None:
+        assert self._live is not None
+        failed = self._journal.get(key) if key in self._again else None
+        return self._live.caller.at_hand(key, request, () if failed is None else failed.attempts)
+
+    def _before(self, key: str) -> tuple[Attempt, ...]:
+        """The tries of a call that had failed and is made again, once."""
+        if key not in self._again:
+            return ()
+        self._again.discard(key)
+        failed = self._journal.get(key)
+        assert failed is not None
+        return failed.attempts
 
 
 class _Live:
@@ -129,8 +149,9 @@ class _Live:
         journal: Journal,
         cache: ResponseCache | None,
         concurrency: int,
+        batches: BatchSender | None,
     ) -> None:
-        self.caller = caller
+        self.caller, self.batches = caller, batches
         self._client, self._journal, self._cache, self._concurrency = client, journal, cache, concurrency
         self._runner = asyncio.Runner()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -143,6 +164,16 @@ class _Live:
         if self.caller.halt is not None:
             raise self.caller.halt
         return records
+
+    def ask_together(
+        self, requests: Sequence[Request], steps: RoundSteps, batches: BatchSender
+    ) -> list[Record]:
+        try:
+            return self._runner.run(BatchRound(requests, steps, batches, self._writer).run())
+        except BaseException as error:
+            for note in batches.under_way():
+                error.add_note(note)
+            raise
 
     def keep(self, records: Sequence[Record]) -> None:
         self._journal.append(records)
@@ -159,6 +190,8 @@ class _Live:
         self._closed = True
         try:
             self._runner.run(self._client.aclose())
+            if self.batches is not None:
+                self._runner.run(self.batches.aclose())
         finally:
             self._runner.close()
             if self._cache is not None:

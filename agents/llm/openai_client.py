@@ -36,7 +36,7 @@ class OpenAIClient:
 
     `api_key_env` names the environment variable that holds the key; None for a server that asks for none.
     `timeout` in seconds is for one attempt as a whole, however slowly its bytes come. Proxies (HTTPS_PROXY, HTTP_PROXY,
-    NO_PROXY) and certificates (the system's, SSL_CERT_FILE, SSL_CERT_DIR) are the environment's. It opens as many connections as there are
+    NO_PROXY; none of them with `direct`) and certificates (the system's, SSL_CERT_FILE, SSL_CERT_DIR) are the environment's. It opens as many connections as there are
     calls at once: bounding them is the gateway's. Use it on one event loop. Raises ClientSetupError if it cannot be made.
     """
 
@@ -48,16 +48,15 @@ class OpenAIClient:
         base_url: str = "https://api.openai.com/v1",
         api_key_env: str | None = "OPENAI_API_KEY",
         timeout: float = 120.0,
+        direct: bool = False,
     ) -> None:
         self.base_url = _checked_url(base_url)
         self.label = f"OpenAI-compatible server at {self.base_url}"
         self._key_env = api_key_env
-        key = _key_from_environment(api_key_env)
+        key = key_from_environment(api_key_env)
         # Once, not by aiohttp's trust_env: that asks the environment, and ~/.netrc for a password, in a thread for each call.
-        self._proxy = _proxy_from_environment(self.base_url)
-        self._reader = Reader(
-            self.base_url, api_key_env, tuple(filter(None, (key, *_passwords(self._proxy))))
-        )
+        self._proxy = None if direct else proxy_from_environment(self.base_url)
+        self._reader = Reader(self.base_url, api_key_env, tuple(filter(None, (key, *passwords(self._proxy)))))
         # Given with each call: headers of a session aiohttp also shows to the proxy, the key among them.
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if key:
@@ -135,7 +134,8 @@ def _checked_url(url: str) -> str:
     return public_url(url)
 
 
-def _key_from_environment(name: str | None) -> str:
+def key_from_environment(name: str | None) -> str:
+    """The key in a variable; "" without one. ClientSetupError if there is none in it."""
     if name is None:
         return ""
     key = os.environ.get(name, "").strip()
@@ -151,7 +151,7 @@ def _key_from_environment(name: str | None) -> str:
     return key
 
 
-def _proxy_from_environment(base_url: str) -> str | None:
+def proxy_from_environment(base_url: str) -> str | None:
     """What HTTPS_PROXY, HTTP_PROXY or ALL_PROXY say for this address, and NO_PROXY does not take back."""
     address = urlsplit(base_url)
     assert address.hostname is not None
@@ -170,7 +170,7 @@ def _proxy_from_environment(base_url: str) -> str | None:
     return proxy
 
 
-def _passwords(proxy: str | None) -> tuple[str, ...]:
+def passwords(proxy: str | None) -> tuple[str, ...]:
     """The password in a proxy's address, as written and as meant."""
     password = urlsplit(proxy).password if proxy is not None else None
     return (password, unquote(password)) if password else ()

@@ -50,8 +50,7 @@ class Reader:
 
     def rejection(self, status: int, headers: Mapping[str, str], content: bytes, model: str) -> CallError:
         """Why a request was turned away, and whether it may be sent again."""
-        told = _error(content)
-        said = self.clean(told.get("message") or content.decode("utf-8", "replace") or "nothing more")
+        told, said = _error(content), self.words(content)
         code, kind = told.get("code"), told.get("type")
         variable = f"${self.key_env}" if self.key_env else "no key (api_key_env is not set)"
         retryable = False
@@ -74,6 +73,11 @@ class Reader:
         return CallError(
             f"HTTP {status}: {text}", retryable=retryable, status=status, retry_after=retry_after(headers)
         )
+
+    def words(self, content: bytes) -> str:
+        """What the body of an error says, cleaned."""
+        told = _error(content).get("message")
+        return self.clean(told or content.decode("utf-8", "replace") or "nothing more")
 
     def clean(self, said: object) -> str:
         """What somebody else wrote, on one short line and without secrets."""

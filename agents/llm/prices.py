@@ -74,7 +74,7 @@ class PublishedPrices:
         self._calculate = calculate
         found = calculate(1, 1, 0)
         day = datetime.now(UTC).date().isoformat()
-        self.source = f"{found.provider.name}'s price of {found.model.id} on {day} (genai-prices {version('genai-prices')})"
+        self.source = f"{found.provider.name}'s {'batch ' if batch else ''}price of {found.model.id} on {day} (genai-prices {version('genai-prices')})"
 
     def cost(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> Decimal:
         """US dollars of one call."""

@@ -20,6 +20,8 @@ class Attempt:
     error: str | None
     status: int | None
     seconds: float
+    unspent: bool = False
+    """The server said, otherwise than by a status, that it did not carry it out (a batch that expired): it cost nothing."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ class MemoryJournal:
         self.kept: list[Record] = []
 
     def get(self, key: str) -> Record | None:
-        """The record of this call, if it has ended."""
-        return next((record for record in self.kept if record.key == key), None)
+        """The latest record of this call, if it has ended."""
+        return next((record for record in reversed(self.kept) if record.key == key), None)
 
     def append(self, records: Sequence[Record]) -> None:
         """Keep them."""

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from agents.testing.batch_server import BatchServer
+
 
 class Fault(Enum):
     """What a request meets instead of a plain answer."""
@@ -102,8 +104,11 @@ class OpenAIServer:
         faults: Iterable[Fault | None] = (),
         retry_after: float = 0.02,
         fault_wait: float = 1.0,
+        batches: BatchServer | None = None,
     ) -> None:
         self.answer = answer
+        self.batches = batches
+        """What answers below /v1/files and /v1/batches; None: there is no Batch API here."""
         self.delay = delay
         self.retry_after = retry_after
         self.fault_wait = fault_wait
@@ -169,10 +174,11 @@ class OpenAIServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         request_line, *lines = head.split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))))
-        self.received.append(Received(body, headers.get("authorization", "")))
-        if request_line.split()[:2] != ["POST", "/v1/chat/completions"]:
-            return await _send(writer, 404, _error("no such path", "invalid_request_error"))
+        content = await reader.readexactly(int(headers.get("content-length", "0")))
+        method, target = request_line.split()[:2]
+        if (method, target) != ("POST", "/v1/chat/completions"):
+            return await self._reply_to_batches(writer, method, target, headers, content)
+        self.received.append(Received(json.loads(content), headers.get("authorization", "")))
         self._in_hand += 1
         self.most_at_once = max(self.most_at_once, self._in_hand)
         try:
@@ -202,6 +208,27 @@ class OpenAIServer:
             await _send(writer, 200, content)
         self.answered += fault is not Fault.EMPTY_CHOICES
         return True
+
+    async def _reply_to_batches(
+        self,
+        writer: asyncio.StreamWriter,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        content: bytes,
+    ) -> bool:
+        if self.batches is None:
+            return await _send(writer, 404, _error("no such path", "invalid_request_error"))
+        fault = next(self.batches.faults)
+        if fault in _STATUS:
+            asked = Received({}, headers.get("authorization", ""))
+            return await _send(writer, _STATUS[fault], *self._refusal(fault, asked))
+        status, said = self.batches.reply(
+            method, target, headers, content, lambda body: self._completion(body, None)
+        )
+        if fault is Fault.CUT_BEFORE:
+            return False
+        return await _send(writer, status, said)
 
     def _completion(self, body: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
         text = self.answer(body)

@@ -13,6 +13,9 @@ from scenarios.section import Count, PositiveInts, Section, Share, increasing, n
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
 
+_REPLY_LIMITS = {"max_tokens", "max_completion_tokens"}
+_LOCAL_REPLY = 800
+
 
 def _secret_in(value: JsonValue) -> str | None:
     """The first key, at any depth, that looks like the name of a credential."""
@@ -41,6 +44,18 @@ class StandIn(Section):
     """Extra utility of the first slot of the list, falling as 1 / slot."""
 
 
+class Local(Section):
+    """The llama.cpp server that users.client local starts in this process."""
+
+    context: Count = 4096
+    """Tokens that a prompt and its reply may have together; memory is taken for so many in each slot."""
+    slots: Count | None = None
+    """Calls that are answered at once; null: users.concurrency, but 4 at most."""
+    threads: Count | None = None
+    """That compute; null: half of the cores the process may use. They spin while they wait for each other, so that more
+    than there are idle cores are far slower than one."""
+
+
 class Prices(Section):
     """What the endpoint asks, in US dollars per million tokens; where it is not given, the vendor's published prices count."""
 
@@ -59,17 +74,23 @@ class Users(Section):
 
     count: Count
     """Users simulated at each history length."""
-    client: Annotated[str, named("standin", "openai", "echo", "random", "popularity", "oracle")]
-    """standin, openai (any compatible endpoint), a null user (echo, random, popularity, oracle), or module:Class."""
+    client: Annotated[str, named("standin", "openai", "local", "echo", "random", "popularity", "oracle")]
+    """standin, openai (any compatible endpoint), local (a GGUF file by llama.cpp, no network), a null user (echo, random,
+    popularity, oracle), or module:Class."""
     model: Annotated[str | None, Field(validate_default=True)] = None
-    """Model name as the endpoint knows it; needed by openai."""
+    """Model name as the endpoint knows it; needed by openai. For local the path of a GGUF file, or smollm2, its default."""
     base_url: str | None = None
     """Address of a compatible endpoint, such as http://127.0.0.1:8000/v1; null is the vendor's own."""
     api_key_env: str | None = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key (the key itself never stands in a scenario); null for a server
     that asks for none."""
-    params: dict[str, JsonValue] = Field(default_factory=dict)
-    """Sampling parameters, sent as they are: temperature, max_tokens, seed ..."""
+    send: Literal["single", "batch"] = "single"
+    """single: each call by itself; batch: a round at once through OpenAI's Batch API, half the price, answered within a day."""
+    batch_poll_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds between two looks at a batch."""
+    params: Annotated[dict[str, JsonValue], Field(default_factory=dict, validate_default=True)]
+    """Sampling parameters, sent as they are: temperature, max_tokens, seed ... For local max_tokens is 800 if nothing is said,
+    since small models may never end."""
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
     """Seconds one attempt may take."""
     concurrency: Count = 16
@@ -86,19 +107,33 @@ class Users(Section):
     """Take answers to equal requests of the same draw from the cache that runs share."""
     standin: StandIn = StandIn()
     """Used by the stand-in only."""
+    local: Local = Local()
+    """Used by a local model only."""
 
     @field_validator("model")
     @classmethod
     def _endpoint_has_model(cls, value: str | None, info: ValidationInfo) -> str | None:
         if not value and info.data.get("client") == "openai":
             raise ValueError("should name a model that the endpoint knows: client openai needs users.model")
+        if not value and info.data.get("client") == "local":
+            return "smollm2"
+        return value
+
+    @field_validator("send")
+    @classmethod
+    def _batches_need_an_endpoint(cls, value: str, info: ValidationInfo) -> str:
+        client = info.data.get("client")
+        if value == "batch" and client not in {None, "openai"}:
+            raise ValueError(f"should be single: batches are for client openai, and client is {client!r}")
         return value
 
     @field_validator("base_url")
     @classmethod
-    def _address(cls, value: str | None) -> str | None:
+    def _address(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
+        if info.data.get("client") == "local":
+            raise ValueError("should be null: client local starts a server of its own")
         try:
             url = urlsplit(value)
             complete = url.scheme in {"http", "https"} and url.hostname is not None
@@ -124,7 +159,7 @@ class Users(Section):
 
     @field_validator("params")
     @classmethod
-    def _keyless(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def _keyless(cls, value: dict[str, JsonValue], info: ValidationInfo) -> dict[str, JsonValue]:
         taken = {"model", "messages"} & value.keys()
         if taken:
             raise ValueError(f"should not hold {min(taken)!r}: the run sets it, the model from users.model")
@@ -132,6 +167,8 @@ class Users(Section):
             raise ValueError(
                 f"should not hold {secret!r}: keys come from the environment only, see users.api_key_env"
             )
+        if info.data.get("client") == "local" and not _REPLY_LIMITS & value.keys():
+            return {**value, "max_tokens": _LOCAL_REPLY}
         return value
 
 

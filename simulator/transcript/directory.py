@@ -76,6 +76,11 @@ class RunDirectory(TrainedDirectory):
         return self.path / "calls.jsonl"
 
     @property
+    def batches(self) -> Path:
+        """Which batches were sent (`users.send: batch`)."""
+        return self.path / "batches.jsonl"
+
+    @property
     def proposals(self) -> Path:
         """Every slate the recommender proposed."""
         return self.path / "proposals.jsonl"

@@ -214,7 +214,7 @@ def _fields(record: Record) -> dict[str, Any]:
     return {
         "key": record.key,
         "request": request_fields(record.request),
-        "attempts": [{"error": a.error, "status": a.status, "seconds": a.seconds} for a in record.attempts],
+        "attempts": [_attempt_fields(attempt) for attempt in record.attempts],
         **completion_fields(record.completion),
         "error": record.error,
         "source": record.source,
@@ -222,6 +222,11 @@ def _fields(record: Record) -> dict[str, Any]:
         "seconds": record.seconds,
         **({"halting": True} if record.halting else {}),
     }
+
+
+def _attempt_fields(attempt: Attempt) -> dict[str, Any]:
+    fields = {"error": attempt.error, "status": attempt.status, "seconds": attempt.seconds}
+    return fields | ({"unspent": True} if attempt.unspent else {})
 
 
 def _record(fields: dict[str, Any]) -> Record:

@@ -9,7 +9,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("screentest", "torch", "mesa", "openai", "numpy", "pandas", "scipy", "scikit-learn", "pydantic")
+_PACKAGES = (
+    "screentest",
+    "torch",
+    "mesa",
+    "openai",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "pydantic",
+    "xllamacpp",
+)
+"""An optional one that is not installed has no version."""
 
 
 def environment() -> dict[str, Any]:

@@ -13,7 +13,9 @@ import trustme
 from llm_doubles import ask_for
 
 from agents.llm import CallError, ClientSetupError
+from agents.llm.batch.api import BatchApi
 from agents.llm.openai_client import OpenAIClient
+from agents.testing.batch_server import BatchServer
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -133,6 +135,34 @@ def test_the_proxy_gets_its_password_and_never_the_key(openai_server, company, m
     assert "sk-canary" not in head
     assert "org-1" not in head
     assert server.received[0].authorization == "Bearer sk-canary"
+
+
+def test_batches_take_the_same_way(openai_server, company, monkeypatch):
+    file, context = company
+    monkeypatch.setenv("MY_KEY", "sk-canary")
+
+    def upload():
+        async def once():
+            api = BatchApi("https://llm.company.test/v1", api_key_env="MY_KEY", timeout=10)
+            try:
+                return await api.upload(b"{}", "calls.jsonl")
+            finally:
+                await api.aclose()
+
+        return asyncio.run(once())
+
+    relay = Relay(0, proxy=True)
+    server = openai_server(batches=BatchServer())
+    with Relay(port_of(server), tls=context).running() as relay.target, relay.running() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:pass%20word@127.0.0.1:{proxy}")
+        with pytest.raises(CallError, match=r"(?i)certificate") as caught:
+            upload()
+        assert "pass" not in str(caught.value)
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        assert upload() == "file-1"
+    head = relay.heads[-1].decode()
+    assert base64.b64encode(b"me:pass word").decode() in head
+    assert "sk-canary" not in head
 
 
 def test_addresses_that_no_proxy_names_are_spoken_to_directly(openai_server, monkeypatch):

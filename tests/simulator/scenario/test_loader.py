@@ -19,7 +19,7 @@ users:
 n: 10
 cutoffs: [1, 10]
 """
-SHIPPED = ["scenarios/cold_start.yaml", "scenarios/cold_start_ml1m.yaml"]
+SHIPPED = ["scenarios/cold_start.yaml", "scenarios/cold_start_ml1m.yaml", "scenarios/local_model.yaml"]
 
 
 @pytest.fixture
