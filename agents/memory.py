@@ -40,11 +40,13 @@ class Memory:
         strong old experiences outlive weak recent ones. What is kept stays in order. Tokens are estimated in the same way
         everywhere, so the text does not depend on the machine.
         """
-        rows = [
-            {"title": seen.title, "rating": None if seen.rating is None else f"{seen.rating:g}"}
-            for seen in self.experiences
-        ]
-        size = [estimate_tokens(form.join([row]) + form.separator) for row in rows]
+        write = form.row
+        rows = [write(seen.title, seen.rating) for seen in self.experiences]
+        whole = form.separator.join(rows)
+        # Rounded up for each row, hence a token for each more than all of them take together.
+        if estimate_tokens(whole + form.separator) + len(rows) <= budget:
+            return whole
+        size = [estimate_tokens(row + form.separator) for row in rows]
         kept: set[int] = set()
         spent = 0
         for place in sorted(range(len(rows)), key=self._rank):
@@ -52,7 +54,7 @@ class Memory:
                 break
             spent += size[place]
             kept.add(place)
-        text = form.join(rows[place] for place in sorted(kept))
+        text = form.separator.join(rows[place] for place in sorted(kept))
         cut = len(rows) - len(kept)
         return f"{text} ({cut} more of the past left out)".lstrip() if cut else text
 

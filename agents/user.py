@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import mesa
 
 from agents.llm.types import Draw, Message, Request
-from agents.randomness import keyed_generator
+from agents.randomness import keyed_permutation
 from agents.reply import Asked, Verdict, parse
 from prompts import inline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agents.embedded.client import EmbeddedClient
     from agents.llm.types import Completion
     from agents.memory import Memory
     from agents.persona import Persona
@@ -74,31 +76,43 @@ class UserAgent(mesa.Agent):
     def observe(self, titles: tuple[str, ...], turn: int, replicate: int) -> Request:
         """Build the request for a slate of `titles`, best first, in round `turn`."""
         script = self.script
-        order = list(range(len(titles)))
+        order = tuple(range(len(titles)))
         if script.shuffled:
-            generator = keyed_generator(script.seed, "shown order", self.user_id, turn)
-            order = generator.permutation(len(titles)).tolist()
+            order = keyed_permutation(len(titles), script.seed, "shown order", self.user_id, turn)
         # Compare replies with what the model was shown, not with the catalogue's spelling.
-        self.offer = Offer(tuple(inline(titles[place]) for place in order), tuple(order))
-        rows = [{"title": title} for title in self.offer.titles]
+        self.offer = Offer(tuple(inline(titles[place]) for place in order), order)
+        candidates = script.family.candidates
+        rows = candidates.separator.join([candidates.row(title, None) for title in self.offer.titles])
         name = self.persona.name
         history = self.memory.render(script.family.history, script.memory_tokens)
-        system = [script.system.render({}), script.profile.render(self.persona.values())]
         user = [
             script.memory.render({"name": name, "history": history}),
-            script.feedback.render({"name": name, "candidates": script.family.candidates.join(rows)}),
+            script.feedback.render({"name": name, "candidates": rows}),
         ]
         return Request(
-            messages=(Message("system", _paragraphs(system)), Message("user", _paragraphs(user))),
+            messages=(self._task, Message("user", _paragraphs(user))),
             model=script.model,
             params=script.params,
             draw=Draw(self.user_id, turn, replicate),
         )
 
+    @cached_property
+    def _task(self) -> Message:
+        """What is the same in every round."""
+        script = self.script
+        return Message(
+            "system",
+            _paragraphs([script.system.render({}), script.profile.render(self.persona.values())]),
+        )
+
     def decide(self, completion: Completion) -> Verdict:
-        """Read a reply to the last request; positions in the verdict are places in the slate."""
+        """Read an answer to the last request; positions in the verdict are places in the slate."""
         verdict = parse(completion.text, self.offer.titles, completion.finish_reason, self.script.asked)
         return verdict.mapped(self.offer.order)
+
+    def decide_as(self, user: EmbeddedClient, request: Request) -> Verdict:
+        """What it would have decided had an embedded user answered its last request."""
+        return user.verdict(request, self.offer.titles, self.script.asked).mapped(self.offer.order)
 
     def remember(self, titles: tuple[str, ...]) -> None:
         """Add accepted titles to the memory."""

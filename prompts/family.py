@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from prompts.titles import inline
 from scenarios.document import Document, DocumentError, build, did_you_mean, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Module = Literal["system", "profile", "memory", "feedback"]
 
@@ -55,6 +56,16 @@ class ListForm:
         return self.separator.join(
             self.item.render({key: value and inline(value) for key, value in row.items()}) for row in rows
         )
+
+    @cached_property
+    def row(self) -> Callable[[str, float | None], str]:
+        """One row of a title and, in a history, its rating. Remembered: the same items are listed over and over."""
+
+        @lru_cache(maxsize=1 << 16)
+        def write(title: str, rating: float | None) -> str:
+            return self.join([{"title": title, "rating": None if rating is None else f"{rating:g}"}])
+
+        return write
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Template:
         """The fields that must have a value: those outside of clauses."""
         return frozenset(part.name for part in self.parts if isinstance(part, _Field))
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of text and context, in hex; the same wherever the file lies."""
         return hashlib.sha256(json.dumps([self.text, self.context]).encode()).hexdigest()

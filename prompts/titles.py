@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # What takes no room on the screen but splits words for a reader of characters: format characters are found by
 # their category, these others are marks and letters that render as nothing.
@@ -27,6 +28,7 @@ _FENCE = re.compile("`{3,}|~{3,}")
 _REMOVED = "(removed)"
 
 
+@lru_cache(maxsize=1 << 16)
 def inline(text: str) -> str:
     """One harmless line of a stranger's text, as it may stand in a list of a prompt.
 

@@ -46,17 +46,17 @@ class Stages:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        if not self.console.is_terminal:
+        terminal = self.console.is_terminal
+        if not terminal:
             self.console.print(f"{name} ...", highlight=False)
-        with Progress(
-            *columns, console=self.console, transient=True, disable=not self.console.is_terminal
-        ) as bars:
+        with Progress(*columns, console=self.console, transient=True, disable=not terminal) as bars:
             task = bars.add_task(name, total=None, note="")
 
             def advance(done: int, planned: int, note: str) -> None:
                 nonlocal told
-                bars.update(task, completed=done, total=planned, note=note)
-                if not self.console.is_terminal and time.perf_counter() - told > _QUIET_SECONDS:
+                if terminal:
+                    bars.update(task, completed=done, total=planned, note=note)
+                elif time.perf_counter() - told > _QUIET_SECONDS:
                     told = time.perf_counter()
                     self.console.print(f"  {done} of {planned}{', ' + note if note else ''}", highlight=False)
 

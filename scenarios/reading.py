@@ -82,13 +82,18 @@ def find(path: Path) -> Path:
 
 def dump(scenario: BaseModel) -> str:
     """The scenario with every default written out, as YAML that loads back equal."""
+    return written(scenario.model_dump(mode="json"))
+
+
+def written(value: JsonValue) -> str:
+    """The value of a scenario as YAML that loads back equal."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.representer.sort_base_mapping_type_on_output = False  # keep the order of the schema
     yaml.width = 4096
     yaml.allow_unicode = True
     out = io.StringIO()
-    yaml.dump(scenario.model_dump(mode="json"), out)
+    yaml.dump(value, out)
     return out.getvalue()
 
 

@@ -25,6 +25,7 @@ from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import history_profile, known_for, truncated
 from simulator.scenario import ScenarioError
+from simulator.scenario.plan import VALIDATION_ROUND, history_lengths, validation_users
 from simulator.world import Member
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
     from simulator.scenario.schema import Users
 
-VALIDATION_ROUND = 0
-"""Number of the round that is played on validation items; those of the test count from 1."""
 _FAVOURITE_GENRES = 3
 _MOST_SLOTS = 4
 """Of a local model's server, unless a scenario says otherwise: each takes memory, and more bring little on a CPU."""
@@ -63,9 +62,7 @@ def choose_audience(scenario: Scenario, prepared: Prepared) -> Audience:
     ScenarioError if there are fewer than asked for.
     """
     split = prepared.split
-    lengths: dict[str, int | None] = {"history-all": None}
-    if scenario.cold_start.lengths is not None:
-        lengths = {f"history-{length}": length for length in scenario.cold_start.lengths}
+    lengths = history_lengths(scenario)
     longest = max((length for length in lengths.values() if length is not None), default=1)
     rows = keyed_generator(scenario.seed, "audience").permutation(known_for(split, longest))
     if len(rows) < scenario.users.count:
@@ -74,10 +71,7 @@ def choose_audience(scenario: Scenario, prepared: Prepared) -> Audience:
             f"{longest} train interactions and held-out items; lower users.count or cold_start.lengths"
         )
     chosen = rows[: scenario.users.count]
-    share = 0
-    if scenario.refinement.policy == "fuse" and scenario.refinement.weight == "validation":
-        share = max(1, round(scenario.refinement.validation_share * len(chosen)))
-    return Audience(np.sort(chosen), np.sort(chosen[:share]), lengths)
+    return Audience(np.sort(chosen), np.sort(chosen[: validation_users(scenario)]), lengths)
 
 
 def make_script(scenario: Scenario) -> Script:

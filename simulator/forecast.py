@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agents.llm import Endpoint, Record, request_key
 from agents.llm.tokens import longest_reply
-from simulator.audience import VALIDATION_ROUND
+from simulator.scenario.plan import VALIDATION_ROUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.audience import VALIDATION_ROUND, make_members
+from simulator.audience import make_members
 from simulator.refinement import Fuse, Replace, choose_weight
+from simulator.scenario.plan import VALIDATION_ROUND
 from simulator.world import Rules, World
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recommender.data.splitting import Split
     from recommender.features.profile import ProfileLabels
     from recommender.models import Recommender
-    from simulator.transcript.proposals import Place
+    from simulator.transcript.turns import Place
 
 
 class Proposer(Protocol):

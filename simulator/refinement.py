@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import accumulate, chain
+from operator import add
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,9 +15,7 @@ from agents.randomness import keyed_generator
 from recommender.metrics import ranking_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Sequence
 
     from simulator.transcript.turns import Turn
 
@@ -40,7 +42,7 @@ class Replace:
 
     def refine(self, scores: Sequence[float], levels: Sequence[Sequence[int]], n: int) -> tuple[int, ...]:
         """The first n places, level by level."""
-        return tuple(place for level in levels for place in level)[:n]
+        return tuple(chain.from_iterable(levels))[:n]
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,54 @@ class Fuse:
 
     def refine(self, scores: Sequence[float], levels: Sequence[Sequence[int]], n: int) -> tuple[int, ...]:
         """The n best by fused score."""
-        rank = np.empty(len(scores))
-        first = 0
-        for level in levels:
-            rank[list(level)] = first + (len(level) - 1) / 2
-            first += len(level)
-        fused = (1 - self.weight) * _standardised(np.asarray(scores)) - self.weight * _standardised(rank)
-        return tuple(np.argsort(-fused, kind="stable")[:n].tolist())
+        fused = [(1 - self.weight) * value for value in _standardised(scores)]
+        ranks = _standardised_ranks(tuple(map(len, levels)))
+        for level, rank in zip(levels, ranks, strict=True):
+            for place in level:
+                fused[place] -= self.weight * rank
+        return tuple(sorted(range(len(fused)), key=lambda place: -fused[place])[:n])
 
 
-def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread = values.std()
-    centred: NDArray[np.float64] = values - values.mean()
-    return centred / (spread if spread > 0 else 1)
+@lru_cache(maxsize=1 << 10)
+def _standardised_ranks(sizes: tuple[int, ...]) -> tuple[float, ...]:
+    """The standardised rank of each level, from the sizes of the levels."""
+    ranks: list[float] = []
+    for size in sizes:
+        ranks += [len(ranks) + (size - 1) / 2] * size
+    standardised = _standardised(ranks)
+    starts = accumulate(sizes, initial=0)
+    return tuple(standardised[start] for start, _ in zip(starts, sizes, strict=False))
+
+
+def _standardised(values: Sequence[float]) -> list[float]:
+    # By hand: arrays of twenty numbers cost more to make than to compute with, and there are several for each turn.
+    if not values:
+        return []
+    mean = _sum(values) / len(values)
+    centred = [value - mean for value in values]
+    spread = math.sqrt(_sum([value * value for value in centred]) / len(values))
+    return [value / spread for value in centred] if spread > 0 else centred
+
+
+def _sum(values: Sequence[float]) -> float:
+    """In numpy's order of adding, so that slates of earlier versions keep their order; `sum` differs between Pythons."""
+    count = len(values)
+    if count > _SUMMED_AT_ONCE:
+        half = count // 2 - count // 2 % _LANES
+        return _sum(values[:half]) + _sum(values[half:])
+    total, whole = 0.0, count - count % _LANES
+    if whole:
+        lanes = values[:_LANES]
+        for start in range(_LANES, whole, _LANES):
+            lanes = list(map(add, lanes, values[start : start + _LANES]))
+        a, b, c, d, e, f, g, h = lanes
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for value in values[whole:]:
+        total += value
+    return total
+
+
+_LANES, _SUMMED_AT_ONCE = 8, 128
 
 
 @dataclass(frozen=True)
@@ -81,22 +118,21 @@ class Answer:
 
 
 def preference_levels(
-    answer: Answer, size: int, repair: str, generator: np.random.Generator
+    answer: Answer, size: int, repair: str, draw: Callable[[], np.random.Generator]
 ) -> tuple[tuple[int, ...], ...] | None:
     """What an answer says of a slate of `size` places, as groups of falling preference; None if it says nothing.
 
     A ranking gives single places; without one, accepted, undecided and rejected are three groups. Places a ranking
     leaves out come last: `repair` "append" puts them in slate order, "random" in a drawn order, "drop" gives
-    the turn up.
+    the turn up. `draw` makes the generator where one is needed.
     """
     if answer.ranking:
-        ranked = set(answer.ranking)
-        left = [place for place in range(size) if place not in ranked]
+        left = sorted({*range(size)}.difference(answer.ranking))
         if left and repair == "drop":
             return None
         if left and repair == "random":
-            left = generator.permutation(left).tolist()
-        return tuple((place,) for place in [*answer.ranking, *left])
+            left = draw().permutation(left).tolist()
+        return tuple(zip([*answer.ranking, *left], strict=True))
     if not (answer.accepted or answer.rejected):
         return None
     groups = (answer.accepted, answer.undecided, answer.rejected)
@@ -147,7 +183,7 @@ def _final(turn: Turn, policy: Fuse, n: int, repair: str, seed: int) -> tuple[st
             for part in (turn.ranking, turn.accepted, turn.undecided, turn.rejected)
         )
     )
-    levels = preference_levels(answer, len(turn.slate), repair, repair_generator(seed, turn))
+    levels = preference_levels(answer, len(turn.slate), repair, partial(repair_generator, seed, turn))
     assert levels is not None
     return tuple(turn.slate[number] for number in policy.refine(turn.scores, levels, n))
 

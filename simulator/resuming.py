@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simulator.audience import VALIDATION_ROUND
 from simulator.scenario import ScenarioError
+from simulator.scenario.plan import VALIDATION_ROUND
+from simulator.transcript.leaves import leaves
 from simulator.transcript.proposals import resumed_proposals, write_proposals
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from agents.llm import Endpoint
@@ -40,8 +41,8 @@ _MAY_CHANGE = (
 
 def check_same_scenario(stored: Scenario, now: Scenario, where: Path) -> None:
     """ScenarioError naming the first key in which `now` contradicts the scenario that the run was begun with."""
-    then = dict(_leaves(stored.model_dump(mode="json")))
-    for key, value in _leaves(now.model_dump(mode="json")):
+    then = dict(leaves(stored.model_dump(mode="json")))
+    for key, value in leaves(now.model_dump(mode="json")):
         if then.get(key) != value and not any(f"{key}.".startswith(f"{free}.") for free in _MAY_CHANGE):
             raise ScenarioError(
                 f"{where}: the run was begun with {key} = {then.get(key)!r}, and {value!r} is asked for now. A run is "
@@ -90,11 +91,3 @@ def drop_stale_proposals(path: Path, journal: CallJournal) -> None:
             and (proposal.round <= first_test_round or not weight_may_change)
         ),
     )
-
-
-def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict) and value:
-        for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
-    else:
-        yield key, value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import mesa
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from agents.embedded.client import EmbeddedClient
     from agents.llm.record import Record
-    from agents.llm.types import Completion, Request
+    from agents.llm.types import Request
     from agents.memory import Memory
     from agents.persona import Persona
     from agents.reply import Verdict
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from simulator.refinement import Refinement
     from simulator.transcript.proposals import Proposal
 
+_USABLE = frozenset({Status.OK, Status.REPAIRED, Status.PARTIAL})
 FAILED = "failed"
 """Status of a turn whose call brought no answer."""
 
@@ -133,17 +135,19 @@ class World(mesa.Model):
         slate, scores, n = proposal.items, proposal.scores, self._rules.n
         # Intent to treat: without a usable answer the recommender's own list is shown, and the turn says so.
         own = tuple(range(min(n, len(slate))))
-        verdict, levels = self._order(agent, proposal, record.completion)
+        said = record.completion
+        verdict = None if said is None else agent.decide(said)
+        levels = None if verdict is None else self._levels(proposal, verdict)
         final = self._refined(scores, levels) if levels else own
         alone = Replace().refine(scores, levels, n) if levels else own
         nulls = {}
         for name, null_user in self._nulls.items():
-            _, null_levels = self._order(agent, proposal, null_user.answer(request))
+            null_levels = self._levels(proposal, agent.decide_as(null_user, request))
             nulls[name] = Replace().refine(scores, null_levels, n) if null_levels else own
         data, client = self._labels
 
         def items(places: Sequence[int]) -> tuple[str, ...]:
-            return tuple(slate[place] for place in places)
+            return tuple(map(slate.__getitem__, places))
 
         return Turn(
             arm=agent.arm,
@@ -176,18 +180,13 @@ class World(mesa.Model):
             error=record.error,
         )
 
-    def _order(
-        self, agent: UserAgent, proposal: Proposal, completion: Completion | None
-    ) -> tuple[Verdict | None, tuple[tuple[int, ...], ...] | None]:
-        """The verdict on a slate and the levels of preference it gives; None where there is nothing usable."""
-        if completion is None:
-            return None, None
-        verdict = agent.decide(completion)
-        if verdict.status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
-            return verdict, None
+    def _levels(self, proposal: Proposal, verdict: Verdict) -> tuple[tuple[int, ...], ...] | None:
+        """The levels of preference that a verdict gives; None where there is nothing usable."""
+        if verdict.status not in _USABLE:
+            return None
         answer = Answer(verdict.ranking, verdict.accepted, verdict.undecided, verdict.rejected)
-        generator = repair_generator(self._rules.seed, proposal)
-        return verdict, preference_levels(answer, len(proposal.items), self._rules.repair, generator)
+        draw = partial(repair_generator, self._rules.seed, proposal)
+        return preference_levels(answer, len(proposal.items), self._rules.repair, draw)
 
     def _refined(self, scores: tuple[float, ...], levels: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
         """What the policy gives; RefinementError if that is no list of different places of the slate."""

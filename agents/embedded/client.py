@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from agents.embedded.wording import word
+from agents.embedded.wording import NOBODY, word
 from agents.llm.tokens import estimate_tokens
 from agents.llm.types import Completion, Usage
+from agents.reply import decided, parse
 
 if TYPE_CHECKING:
     from agents.embedded.reading import PromptReader, Question
     from agents.embedded.wording import Choice
     from agents.llm.types import Draw, Request
+    from agents.reply import Asked, Verdict
 
 
 class EmbeddedClient(ABC):
@@ -28,6 +30,16 @@ class EmbeddedClient(ABC):
     @abstractmethod
     def choose(self, question: Question, draw: Draw) -> Choice:
         """Decide; a function of the question and the draw alone."""
+
+    def verdict(self, request: Request, candidates: tuple[str, ...], asked: Asked) -> Verdict:
+        """What `parse` makes of the reply. Where the outcome is certain, the reply is not even written."""
+        question = self._reader.read(request.messages)
+        choice = self.choose(question, request.draw)
+        if not choice.reasons and (question.titles, question.asked) == (candidates, asked):
+            certain = decided(choice.order, choice.accepted, candidates, question.name or NOBODY, asked)
+            if certain is not None:
+                return certain
+        return parse(word(question, choice), candidates, "stop", asked)
 
     def answer(self, request: Request) -> Completion:
         """Answer the question of the messages at once."""

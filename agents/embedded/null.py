@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agents.embedded.client import EmbeddedClient
 from agents.embedded.wording import Choice
-from agents.randomness import keyed_generator
+from agents.randomness import keyed_permutation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,9 +38,9 @@ class RandomUser(EmbeddedClient):
 
     def choose(self, question: Question, draw: Draw) -> Choice:
         """A permutation drawn for (user, round, replicate)."""
-        generator = keyed_generator(self._seed, "random user", draw.user, draw.round, draw.replicate)
         n = len(question.titles)
-        return _choice(generator.permutation(n).tolist(), n // 2)
+        order = keyed_permutation(n, self._seed, "random user", draw.user, draw.round, draw.replicate)
+        return _choice(order, n // 2)
 
 
 class PopularityUser(EmbeddedClient):

@@ -3,26 +3,77 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from agents.reply import Asked, TitleIndex
+from agents.reply import Asked, TitleIndex, VerbatimTitles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agents.llm.types import Message
 
-_OFFER = re.compile(r"\bto recommend\b:?", re.IGNORECASE)
-_OFFER_END = re.compile(r"\b(?:and )?your task\b|\bplease reply\b", re.IGNORECASE)
-_MEMORY = re.compile(r"\byou have (?:watched|bought|read|rated|used)\b", re.IGNORECASE)
+
+class _Phrase(NamedTuple):
+    """A pattern without regard to case, and lower-case texts one of which is in every match, to be looked for first."""
+
+    pattern: re.Pattern[str]
+    holds: tuple[str, ...]
+    lead: int = 0
+    """Characters that a match may have before it."""
+
+
+_OFFER = _Phrase(re.compile(r"\bto recommend\b:?", re.IGNORECASE), ("to recommend",))
+_OFFER_END = _Phrase(
+    re.compile(r"\b(?:and )?your task\b|\bplease reply\b", re.IGNORECASE),
+    ("your task", "please reply"),
+    lead=len("and "),
+)
+_MEMORY = _Phrase(
+    re.compile(r"\byou have (?:watched|bought|read|rated|used)\b", re.IGNORECASE), ("you have ",)
+)
+_RANKING_AS = _Phrase(
+    re.compile(r"\bmy ranking(?: as ([^\n]+?))? would be\b", re.IGNORECASE), ("my ranking",)
+)
+_ACCEPT = _Phrase(
+    re.compile(r"\bI would accept these recommendations\b|\bwhether or not you will accept\b", re.IGNORECASE),
+    ("i would accept these", "whether or not you"),
+)
 _RATING = re.compile(r"\s*\((\d(?:\.\d)?)\)")
 _NAME = re.compile(r"\buser called ([^(.\n]+?)\s*[(.]")
-_RANKING_AS = re.compile(r"\bmy ranking(?: as ([^\n]+?))? would be\b", re.IGNORECASE)
-_ACCEPT = re.compile(
-    r"\bI would accept these recommendations\b|\bwhether or not you will accept\b", re.IGNORECASE
-)
+_ODD_CASE = "\u0130\u0131\u017f\u212a"
+"""Letters that a pattern without regard to case takes for i, s and k, and lower case does not."""
+
+
+class _Prompt:
+    """A text in which phrases are found by searching for their letters first, ten times as fast as by patterns alone."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        lowered = text.lower()
+        odd = len(lowered) != len(text) or any(letter in text for letter in _ODD_CASE)
+        self._lowered = None if odd else lowered
+
+    def search(self, phrase: _Phrase, start: int, end: int) -> re.Match[str] | None:
+        """The first match in `text[start:end]`."""
+        if self._lowered is not None:
+            at = [found for part in phrase.holds if (found := self._lowered.find(part, start, end)) >= 0]
+            if not at:
+                return None
+            start = max(start, min(at) - phrase.lead)
+        return phrase.pattern.search(self.text, start, end)
+
+    def last(self, phrase: _Phrase, otherwise: int) -> int:
+        """Where the last match ends."""
+        if self._lowered is not None:
+            start = max(self._lowered.rfind(part) for part in phrase.holds)
+            if start < 0:
+                return otherwise
+            if found := phrase.pattern.match(self.text, start):
+                return found.end()
+        ends = [found.end() for found in phrase.pattern.finditer(self.text)]
+        return ends[-1] if ends else otherwise
 
 
 @dataclass(frozen=True)
@@ -40,44 +91,55 @@ class Question:
     name: str | None
     persona: str
     """All text before the memory."""
-    history: tuple[Watched, ...]
-    """In the order told."""
     candidates: tuple[int | None, ...]
     titles: tuple[str, ...]
     """The candidates as written, in the order shown."""
     asked: Asked
+    recall: Callable[[], tuple[Watched, ...]] = field(repr=False, compare=False)
+    """Reads the history: a long text, and many users have no use for it."""
+
+    @cached_property
+    def history(self) -> tuple[Watched, ...]:
+        """What was watched, in the order told."""
+        return self.recall()
 
 
 class PromptReader:
     """Finds a closed catalogue of titles in free text, as a language model that knows them would."""
 
     def __init__(self, titles: Sequence[str]) -> None:
-        self._index = TitleIndex(titles)
+        self._titles = tuple(titles)
+        self._index, self._verbatim = TitleIndex(titles), VerbatimTitles(titles)
         # Several embedded users answer the same prompt: the audience and every null user.
         self._remembered = lru_cache(maxsize=4096)(self._read)
+        self._latest: tuple[tuple[Message, ...], Question] | None = None
 
     def read(self, messages: tuple[Message, ...]) -> Question:
         """Read the question; a part that is not there is empty. The last questions are remembered."""
-        return self._remembered(messages)
+        if self._latest is None or self._latest[0] is not messages:
+            self._latest = messages, self._remembered(messages)
+        return self._latest[1]
 
     def _read(self, messages: tuple[Message, ...]) -> Question:
-        text = "\n".join(message.content for message in messages)
-        offers = list(_OFFER.finditer(text))
-        begin = offers[-1].end() if offers else len(text)
-        ending = _OFFER_END.search(text, begin)
+        prompt = _Prompt("\n".join(message.content for message in messages))
+        text = prompt.text
+        begin = prompt.last(_OFFER, len(text))
+        ending = prompt.search(_OFFER_END, begin, len(text))
         end = ending.start() if ending else len(text)
-        before, offer, after = text[:begin], text[begin:end], text[end:]
-        memory = _MEMORY.search(before)
-        persona = before[: memory.start()] if memory else before
-        candidates, titles = self._candidates(offer)
-        ranking = _RANKING_AS.search(after)
+        memory = prompt.search(_MEMORY, 0, begin)
+        ranking = prompt.search(_RANKING_AS, end, len(text))
+        persona = text[: memory.start() if memory else begin]
+        candidates, titles = self._candidates(text[begin:end])
         return Question(
             name=_called(ranking, persona),
             persona=persona,
-            history=self._history(before[memory.end() :]) if memory else (),
             candidates=candidates,
             titles=titles,
-            asked=Asked(accept=bool(_ACCEPT.search(after)), rank=ranking is not None),
+            asked=Asked(
+                accept=bool(prompt.search(_ACCEPT, end, len(text))),
+                rank=ranking is not None,
+            ),
+            recall=partial(self._history, text[memory.end() : begin]) if memory else tuple,
         )
 
     def _history(self, text: str) -> tuple[Watched, ...]:
@@ -91,6 +153,8 @@ class PromptReader:
         return tuple(found)
 
     def _candidates(self, text: str) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
+        if (listed := self._verbatim.read(text.strip().rstrip(","))) is not None:
+            return tuple(listed), tuple(self._titles[item] for item in listed)
         candidates, titles = [], []
         for mention in self._index.find(text):
             if not mention.credible:

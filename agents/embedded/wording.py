@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from agents.embedded.reading import Question
 
 
+NOBODY = "this user"
+"""What a user calls itself that was not told its name."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """What an embedded user chose: places in the question's candidate list."""
@@ -24,7 +28,7 @@ def word(question: Question, choice: Choice) -> str:
     """The reply text. A prompt without candidates is answered by saying so."""
     if not question.titles:
         return "I cannot find any recommendation in this message."
-    who = question.name or "this user"
+    who = question.name or NOBODY
     lines = []
     if choice.reasons:
         lines.append(f"As {who}, I went through the recommendations one by one.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,6 +31,7 @@ class Endpoint:
         return cls(client.provider, public_url(client.base_url))
 
 
+@lru_cache(maxsize=1 << 10)
 def public_url(url: str) -> str:
     """The address without anything that can carry a credential (user, password, query, fragment)."""
     parts = urlsplit(url)

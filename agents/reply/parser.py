@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 from agents.reply.accepting import Accepting, read_accepting
 from agents.reply.answer import Answer, read
+from agents.reply.asked_form import read_asked_form, reads_back
 from agents.reply.clauses import Stance
 from agents.reply.counting import Counts
 from agents.reply.listing import read_list
 from agents.reply.sections import Section, read_sections
 from agents.reply.titles import TitleIndex
+from agents.reply.verbatim import VerbatimTitles
 from agents.reply.verdict import Asked, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from agents.reply.lines import Listing
 
@@ -47,7 +50,33 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
         raise ValueError(
             "Asked(accept=False, rank=False): a feedback template has to ask for at least one decision"
         )
-    answer = read(text, _index(tuple(candidates)))
+    shown = tuple(candidates)
+    if finish_reason == "length":
+        return _read(text, shown, asked, cut_off=True)
+    return read_asked_form(text, shown, asked, _verbatim(shown), _read) or _read(text, shown, asked)
+
+
+def decided(
+    order: Sequence[int], accepted: AbstractSet[int], candidates: Sequence[str], name: str, asked: Asked
+) -> Verdict | None:
+    """What `parse` reads in a reply of exactly the asked form, without writing it; None if that is not certain.
+
+    The reply is by the user called `name`, ranks all candidates in `order` and accepts those of them that are in `accepted`.
+    """
+    shown = tuple(candidates)
+    if not reads_back(_verbatim(shown), len(shown), name, asked, _read):
+        return None
+    return Verdict(
+        Status.OK,
+        tuple(order) if asked.rank else (),
+        tuple(place for place in order if place in accepted) if asked.accept else (),
+        tuple(place for place in range(len(shown)) if place not in accepted) if asked.accept else (),
+    )
+
+
+def _read(text: str, candidates: tuple[str, ...], asked: Asked, *, cut_off: bool = False) -> Verdict:
+    """Read a reply in any form."""
+    answer = read(text, _index(candidates))
     sections = read_sections(answer)
     plain = None if sections else _plain_list(answer, len(candidates))
     counts = Counts(answer)
@@ -56,7 +85,7 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
     if asked.accept:
         accepting = read_accepting(answer, sections, None if asked.rank else plain, counts, len(candidates))
     status = _status(answer, asked, ranking, accepting, counts, size=len(candidates))
-    if finish_reason == "length":
+    if cut_off:
         status = Status.TRUNCATED
     if status not in {Status.OK, Status.REPAIRED, Status.PARTIAL}:
         ranking, accepting = [], None
@@ -78,6 +107,12 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
 def _index(candidates: tuple[str, ...]) -> TitleIndex:
     """The same slate is read several times: for the audience and for every null user."""
     return TitleIndex(candidates)
+
+
+@lru_cache(maxsize=1024)
+def _verbatim(candidates: tuple[str, ...]) -> VerbatimTitles:
+    """As `_index`; an index is made only where a reply has to be searched."""
+    return VerbatimTitles(candidates)
 
 
 def _ranking(sections: list[Section], plain: Listing | None, counts: Counts) -> list[int]:

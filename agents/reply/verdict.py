@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -58,15 +58,19 @@ class Verdict:
 
     def mapped(self, places: Sequence[int]) -> Verdict:
         """The same verdict with position p replaced by `places[p]` (from shown order to slate order)."""
+        at = places.__getitem__
 
         def moved(positions: tuple[int, ...]) -> tuple[int, ...]:
-            return tuple(places[position] for position in positions)
+            return tuple(map(at, positions)) if positions else ()
 
-        return replace(
-            self,
-            ranking=moved(self.ranking),
-            accepted=moved(self.accepted),
-            rejected=moved(self.rejected),
-            undecided=moved(self.undecided),
-            missing=moved(self.missing),
+        return Verdict(
+            self.status,
+            moved(self.ranking),
+            moved(self.accepted),
+            moved(self.rejected),
+            moved(self.undecided),
+            moved(self.missing),
+            self.duplicate,
+            self.unknown,
+            self.ambiguous,
         )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from agents.llm.canonical import canonical_json
+from agents.llm.canonical import canonical_json, parsed
 from agents.llm.record import Attempt, Record
 from agents.llm.written import completion_fields, completion_of, request_fields, request_of
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_KEY, _KEY_LENGTH = b'"key":"', 64
+_FOREIGN = "its fields are not those of a call ({}); another version may have written it"
 _SEAL = b',"sha256":"'
 _SEAL_LENGTH = len(_SEAL) + 64 + len(b'"}')
 
@@ -99,8 +100,13 @@ class CallJournal:
 
     def _read(self, place: tuple[int, int]) -> Record:
         offset, length = place
-        self._reader.seek(offset)
-        return _record(json.loads(self._reader.read(length)))
+        line = os.pread(self._reader.fileno(), length, offset)
+        try:
+            return _record(parsed(line))
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            self._reader.seek(0)
+            number = self._reader.read(offset).count(b"\n") + 1
+            raise JournalError(f"{self.path}:{number}: {_FOREIGN.format(repr(error))}") from None
 
     def _write(self, lines: bytes) -> None:
         if self._writer is None or self._writer.closed:
@@ -124,13 +130,11 @@ class CallJournal:
         for number, line in enumerate(self._reader, start=1):
             fault = None
             try:
-                record = _record(json.loads(_payload(line)))
+                key = _key(_payload(line))
             except ValueError as error:
                 fault = str(error)
-            except (LookupError, TypeError, AttributeError) as error:
-                fault = f"its fields are not those of a call ({error!r}); another version may have written it"
             else:
-                self._places[record.key] = (self._end, len(line))
+                self._places[key] = (self._end, len(line))
                 self._end += len(line)
             if not line.endswith(b"\n"):
                 lacking_end = number, line, fault
@@ -154,6 +158,28 @@ class CallJournal:
         if self._writer is not None:
             os.truncate(self._writer.fileno(), self._end)
             os.fsync(self._writer.fileno())
+
+
+def sealed_record(line: bytes) -> Record:
+    """The record of one line; ValueError says how the line is not as it was written."""
+    fields = parsed(_payload(line))
+    try:
+        return _record(fields)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(_FOREIGN.format(repr(error))) from None
+
+
+def _key(payload: bytes) -> str:
+    """The key of a sealed payload, without reading the rest.
+
+    In JSON every quotation mark inside of a string has a backslash before it, so these bytes are the name of a field; and
+    none of the fields that come before it in the order of the alphabet has one of that name.
+    """
+    start = payload.find(_KEY) + len(_KEY)
+    key = payload[start : start + _KEY_LENGTH]
+    if start < len(_KEY) or payload[start + _KEY_LENGTH : start + _KEY_LENGTH + 1] != b'"':
+        raise ValueError(_FOREIGN.format("no key"))
+    return key.decode("ascii", "replace")
 
 
 def _sync_folder(path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agents.llm.canonical import parsed
 from recommender.trained_directory import whole_file
 from simulator.transcript.turns import TranscriptError
 
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-
-Place = tuple[str, str, int, int, str]
-"""What a proposal belongs to: arm, phase, replicate, round, user."""
+    from simulator.transcript.turns import Place
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ def read_proposals(path: Path) -> dict[Place, Proposal]:
         raise TranscriptError(f"{path}: {error.strerror or error}; a replay needs it") from None
     for number, line in enumerate(lines, start=1):
         try:
-            proposal = _proposal(json.loads(line))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            proposal = sealed_proposal(line)
+        except ValueError as error:
             raise TranscriptError(
                 f"{path}:{number}: not a proposal as it was written: {error}; restore the file from a copy"
             ) from None
@@ -82,15 +81,33 @@ def read_proposals(path: Path) -> dict[Place, Proposal]:
     return found
 
 
-def _proposal(fields: dict[str, Any]) -> Proposal:
-    if fields.pop("sha256") != _seal(fields):
-        raise ValueError("its sha256 does not fit its content")
-    return Proposal(**{**fields, "items": tuple(fields["items"]), "scores": tuple(fields["scores"])})
+def sealed_proposal(line: bytes) -> Proposal:
+    """The proposal of one line; ValueError says how the line is not as it was written."""
+    line = line.rstrip(b"\n")
+    fields = parsed(line)
+    try:
+        seal = fields.pop("sha256")
+        # As it is written now the line is what was hashed, with the hash as a last field; before, its fields had another
+        # order, and the hash was that of the sorted ones as well.
+        if hashlib.sha256(line[:-_SEAL_LENGTH] + b"}").hexdigest() != seal and _hash(_sorted(fields)) != seal:
+            raise ValueError("its sha256 does not fit its content")
+        fields["items"], fields["scores"] = tuple(fields["items"]), tuple(fields["scores"])
+        return Proposal(**fields)
+    except (TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"its fields are not those of a proposal ({error!r})") from None
 
 
 def _line(proposal: Proposal) -> bytes:
-    return (json.dumps({**vars(proposal), "sha256": _seal(vars(proposal))}) + "\n").encode("ascii")
+    content = _sorted(vars(proposal))
+    return content[:-1] + f', "sha256": "{_hash(content)}"}}\n'.encode("ascii")
 
 
-def _seal(fields: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("ascii")).hexdigest()
+def _sorted(fields: Mapping[str, object]) -> bytes:
+    return json.dumps(fields, sort_keys=True).encode("ascii")
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+_SEAL_LENGTH = len(', "sha256": ""}') + 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recommender.trained_directory import whole_file
@@ -11,6 +11,11 @@ from recommender.trained_directory import whole_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+Place = tuple[str, str, int, int, str]
+"""What a turn or a proposal belongs to: arm, phase, replicate, round, user."""
 
 
 class TranscriptError(ValueError):
@@ -65,10 +70,15 @@ class Turn:
     error: str | None
     """Why no answer came."""
 
+    @property
+    def place(self) -> Place:
+        """What it belongs to."""
+        return (self.arm, self.phase, self.replicate, self.round, self.user_id)
+
     def line(self) -> str:
         """One JSON line; equal turns give equal bytes."""
         # ASCII: replies name things with any character, line separators and lone surrogates included.
-        return json.dumps(asdict(self), separators=(",", ":")) + "\n"
+        return _ENCODER.encode(vars(self)) + "\n"
 
 
 def write_turns(path: Path, turns: Iterable[Turn]) -> None:
@@ -85,9 +95,17 @@ def read_turns(path: Path) -> Iterator[Turn]:
         raise TranscriptError(f"{path}: {error.strerror or error}") from None
     for number, line in enumerate(lines, start=1):
         try:
-            yield Turn(**{name: _frozen(value) for name, value in json.loads(line).items()})
-        except (ValueError, TypeError, AttributeError) as error:
+            yield turn_of(line)
+        except ValueError as error:
             raise TranscriptError(f"{path}:{number}: not a turn: {error}") from None
+
+
+def turn_of(line: bytes) -> Turn:
+    """The turn of one line; ValueError says why it is none."""
+    try:
+        return Turn(**{name: _frozen(value) for name, value in json.loads(line).items()})
+    except (TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _frozen(value: Any) -> Any:

@@ -139,7 +139,7 @@ def test_places_of_one_level_share_its_mean_rank(slate, weight):
 @given(answers())
 def test_levels_hold_every_place_once(case):
     size, answer = case
-    levels = preference_levels(answer, size, "append", drawn())
+    levels = preference_levels(answer, size, "append", drawn)
     if not (answer.ranking or answer.accepted or answer.rejected):
         assert levels is None
     else:
@@ -150,7 +150,7 @@ def test_levels_hold_every_place_once(case):
 @given(answers(), st.sampled_from(["append", "random", "drop"]))
 def test_a_ranking_is_kept_and_what_it_leaves_out_follows_as_told(case, repair):
     size, answer = case
-    levels = preference_levels(answer, size, repair, drawn())
+    levels = preference_levels(answer, size, repair, drawn)
     if not answer.ranking:
         return
     left = sorted(set(range(size)) - set(answer.ranking))
@@ -166,18 +166,21 @@ def test_a_ranking_is_kept_and_what_it_leaves_out_follows_as_told(case, repair):
 def test_random_repair_is_drawn_for_the_turn():
     answer = Answer((3,), (), (), ())
     orders = {
-        preference_levels(answer, 9, "random", repair_generator(0, turn(user_id=f"u{n}"))) for n in range(10)
+        preference_levels(answer, 9, "random", lambda n=n: repair_generator(0, turn(user_id=f"u{n}")))
+        for n in range(10)
     }
     assert len(orders) > 5
-    first, again = (preference_levels(answer, 9, "random", repair_generator(0, turn())) for _ in range(2))
+    first, again = (
+        preference_levels(answer, 9, "random", lambda: repair_generator(0, turn())) for _ in range(2)
+    )
     assert first == again
 
 
 def test_without_a_ranking_there_are_three_groups():
     answer = Answer((), (4, 1), (0,), (2,))
-    assert preference_levels(answer, 6, "drop", drawn()) == ((1, 4), (0,), (2,), (3, 5))
-    assert preference_levels(Answer((), (), (), (0, 1)), 2, "append", drawn()) == ((0, 1),)
-    assert preference_levels(Answer((), (), (0, 1), ()), 2, "append", drawn()) is None
+    assert preference_levels(answer, 6, "drop", drawn) == ((1, 4), (0,), (2,), (3, 5))
+    assert preference_levels(Answer((), (), (), (0, 1)), 2, "append", drawn) == ((0, 1),)
+    assert preference_levels(Answer((), (), (0, 1), ()), 2, "append", drawn) is None
 
 
 def naive_ndcg(final, targets, n):

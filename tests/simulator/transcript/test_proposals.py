@@ -43,7 +43,7 @@ def test_proposals_come_back_as_written_whatever_is_in_them(tmp_path_factory, ro
         ("-2.5", "2.5"),
         ('"u2"', '"u3"'),
         ("made (synthetic)", "real"),
-        ('{"data"', '{"more": 1, "data"'),
+        ('{"arm"', '{"more": 1, "arm"'),
         ("}", ""),
     ],
 )

@@ -1,0 +1,200 @@
+"""Whether turns agree with the plan, the calls and the slates of their run, and the metrics with the turns."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from recommender.trained_directory import read_json
+from simulator.measures.ranking import per_user, summarise
+from simulator.scenario.plan import groups
+from simulator.transcript.leaves import leaves
+from simulator.transcript.turns import turn_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agents.llm import Draw
+    from simulator.scenario import Scenario
+    from simulator.transcript.directory import RunDirectory
+    from simulator.transcript.proposals import Proposal
+    from simulator.transcript.turns import Place, Turn
+    from simulator.transcript.verification import Verification
+
+_REPLAY = "restore the file from a copy, or replay the run, which writes it anew"
+_RELATIVE = 1e-9
+"""Numbers computed on another machine may differ in their last digits."""
+
+
+class Call(NamedTuple):
+    """What a turn has to agree with in the last line of its call."""
+
+    draw: Draw
+    error: str | None
+
+
+class TurnChecks:
+    """The checks of `turns.jsonl` and of what is derived from it."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        manifest: Mapping[str, Any],
+        scenario: Scenario | None,
+        calls: Mapping[str, Call],
+        slates: Mapping[Place, Proposal],
+        found: Verification,
+    ) -> None:
+        self._run, self._manifest, self._scenario = run, manifest, scenario
+        self._calls, self._slates, self._found = calls, slates, found
+        self._places: dict[Place, int] = {}
+        self._asked: set[str] = set()
+
+    def check(self) -> None:
+        """Add to `found` what is wrong, in one pass over the turns."""
+        found, run, scenario = self._found, self._run, self._scenario
+        before = len(found.faults)
+        tested = (turn for turn in self._turns() if turn.phase == "test")
+        table = None if scenario is None else per_user(tested, scenario.cutoffs)
+        for _ in tested:  # without a scenario nothing else reads them
+            pass
+        self._check_plan()
+        found.hold(
+            before,
+            f"{run.turns.name}: {len(self._places):,} turns, each planned one once, with a call in "
+            f"{run.calls.name} and a slate in {run.proposals.name}",
+        )
+        if left := len(self._calls.keys() - self._asked):
+            found.notes.append(
+                f"{run.calls.name}: {left:,} calls belong to no turn (a run whose failed calls were made again has some)"
+            )
+        if scenario is not None and table is not None and len(found.faults) == before:
+            self._check_metrics(summarise(table, scenario.seed))
+            self._check_table(table)
+
+    def _turns(self) -> Iterator[Turn]:
+        path = self._run.turns
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    turn = turn_of(line)
+                except ValueError as error:
+                    self._found.fault(path, number, f"not a turn as it was written: {error}; {_REPLAY}")
+                    continue
+                if turn.line().encode("ascii") != line:
+                    self._found.fault(path, number, f"this line is not written as turns are; {_REPLAY}")
+                for fault in self._faults_of(turn):
+                    self._found.fault(path, number, f"{fault}; {_REPLAY}")
+                self._places.setdefault(turn.place, number)
+                self._asked.add(turn.request)
+                yield turn
+
+    def _faults_of(self, turn: Turn) -> Iterator[str]:
+        where = named(turn.place)
+        if turn.place in self._places:
+            yield f"the turn of {where} is there twice (first in line {self._places[turn.place]})"
+        call = self._calls.get(turn.request)
+        if call is None:
+            yield f"the turn of {where} points at call {turn.request[:12]}, which is not in {self._run.calls.name}"
+        else:
+            draw = call.draw
+            if (draw.user, draw.round, draw.replicate) != (turn.user_id, turn.round, turn.replicate):
+                yield f"the turn of {where} points at the call of user {draw.user}, round {draw.round}"
+            if call.error != turn.error or (turn.status == "failed") is (turn.error is None):
+                yield f"the turn of {where} is {turn.status!r}, error {turn.error!r}, and its call has {call.error!r}"
+        slate = self._slates.get(turn.place)
+        if slate is None:
+            yield f"the turn of {where} has no slate in {self._run.proposals.name}"
+        elif (slate.items, slate.scores, slate.data) != (turn.slate, turn.scores, turn.data):
+            yield f"the slate of {where} is not the one in {self._run.proposals.name}"
+        if sorted(turn.shown) != sorted(turn.slate):
+            yield f"what was shown to {where} is not its slate"
+        for name in ("ranking", "accepted", "rejected", "undecided", "final", "alone"):
+            items = getattr(turn, name)
+            if len({*items}) != len(items) or not {*items} <= {*turn.slate}:
+                yield f"{name!r} of {where} names items twice, or others than the slate's"
+        if dict(turn.templates) != self._manifest.get("hashes", {}).get("prompts"):
+            yield f"the templates of {where} are not those of {self._run.manifest.name}"
+
+    def _check_plan(self) -> None:
+        """Every planned turn, and no other, in the planned order."""
+        path, found = self._run.turns, self._found
+        if self._scenario is None:
+            found.notes.append(f"{path.name}: not compared with the plan, which the scenario holds")
+            return
+        users: dict[str, list[str]] = {}
+        planned: list[Place] = []
+        for group in groups(self._scenario):
+            if group.phase not in users:
+                # Who was drawn is in no file but the slates; every arm and round has the same users.
+                users[group.phase] = [
+                    place[4]
+                    for place in self._slates
+                    if (place[0], place[1], place[3]) == (group.arm, group.phase, group.round)
+                ]
+                if len(users[group.phase]) != group.users:
+                    found.fault(
+                        self._run.proposals,
+                        None,
+                        f"{len(users[group.phase]):,} users have a slate in {group.arm}, {group.phase}, round "
+                        f"{group.round}, and the scenario plans {group.users:,}; restore the file from a copy",
+                    )
+            planned += [(group.arm, group.phase, 0, group.round, user) for user in users[group.phase]]
+        missing = [place for place in planned if place not in self._places]
+        for place in missing:
+            found.fault(path, None, f"the planned turn of {named(place)} is missing; {_REPLAY}")
+        known = {*planned}
+        invented = [place for place in self._places if place not in known]
+        for place in invented:
+            found.fault(path, self._places[place], f"no turn of {named(place)} was planned; {_REPLAY}")
+        for place in self._slates.keys() - known:
+            found.fault(
+                self._run.proposals, None, f"no slate of {named(place)} was planned; restore the file"
+            )
+        if not (missing or invented) and planned != list(self._places):
+            place = next(one for one, other in zip(self._places, planned, strict=True) if one != other)
+            found.fault(
+                path, self._places[place], f"the turn of {named(place)} is out of its order; {_REPLAY}"
+            )
+
+    def _check_metrics(self, computed: Mapping[str, Any]) -> None:
+        path, before = self._run.metrics, len(self._found.faults)
+        if not path.is_file():
+            return
+        kept, own = dict(leaves(read_json(path))), dict(leaves(computed))
+        for key in own | kept:
+            if key not in own or key not in kept or not _equal(kept[key], own[key]):
+                self._found.fault(
+                    path,
+                    None,
+                    f"{key} is {kept.get(key)!r}, and the turns give {own.get(key)!r}; {_REPLAY}",
+                )
+        self._found.hold(before, f"{path.name}: {len(own):,} values, computed again from the turns")
+
+    def _check_table(self, computed: pd.DataFrame) -> None:
+        path, before = self._run.per_user, len(self._found.faults)
+        if not path.is_file():
+            return
+        try:
+            kept = pd.read_parquet(path)
+            pd.testing.assert_frame_equal(kept, computed, check_dtype=False, rtol=_RELATIVE)
+        except (OSError, ValueError, AssertionError) as error:
+            first = next(iter(str(error).splitlines()), "")
+            self._found.fault(path, None, f"it is not what the turns give ({first}); {_REPLAY}")
+        self._found.hold(before, f"{path.name}: {len(computed):,} rows, computed again from the turns")
+
+
+def named(place: Place) -> str:
+    """A place in words."""
+    arm, phase, replicate, number, user = place
+    return f"{arm}, {phase}, replicate {replicate}, round {number}, user {user}"
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=_RELATIVE, abs_tol=1e-12) or (
+            math.isnan(one) and math.isnan(other)
+        )
+    return one == other
