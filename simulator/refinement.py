@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import accumulate, chain
-from operator import add
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -77,34 +76,14 @@ def _standardised_ranks(sizes: tuple[int, ...]) -> tuple[float, ...]:
 
 
 def _standardised(values: Sequence[float]) -> list[float]:
-    # By hand: arrays of twenty numbers cost more to make than to compute with, and there are several for each turn.
+    # By hand: arrays of twenty numbers cost more to make than to compute with, and there are several for each turn. Sums are exact,
+    # so no two machines order a slate differently.
     if not values:
         return []
-    mean = _sum(values) / len(values)
+    mean = math.fsum(values) / len(values)
     centred = [value - mean for value in values]
-    spread = math.sqrt(_sum([value * value for value in centred]) / len(values))
+    spread = math.sqrt(math.fsum(value * value for value in centred) / len(values))
     return [value / spread for value in centred] if spread > 0 else centred
-
-
-def _sum(values: Sequence[float]) -> float:
-    """In numpy's order of adding, so that slates of earlier versions keep their order; `sum` differs between Pythons."""
-    count = len(values)
-    if count > _SUMMED_AT_ONCE:
-        half = count // 2 - count // 2 % _LANES
-        return _sum(values[:half]) + _sum(values[half:])
-    total, whole = 0.0, count - count % _LANES
-    if whole:
-        lanes = values[:_LANES]
-        for start in range(_LANES, whole, _LANES):
-            lanes = list(map(add, lanes, values[start : start + _LANES]))
-        a, b, c, d, e, f, g, h = lanes
-        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for value in values[whole:]:
-        total += value
-    return total
-
-
-_LANES, _SUMMED_AT_ONCE = 8, 128
 
 
 @dataclass(frozen=True)
