@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from agents.llm.canonical import canonical_json, parsed
+from agents.llm.canonical import canonical_json
 from agents.llm.record import Attempt, Record
 from agents.llm.written import completion_fields, completion_of, request_fields, request_of
 
@@ -102,7 +103,7 @@ class CallJournal:
         offset, length = place
         line = os.pread(self._reader.fileno(), length, offset)
         try:
-            return _record(parsed(line))
+            return _record(json.loads(line))
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             self._reader.seek(0)
             number = self._reader.read(offset).count(b"\n") + 1
@@ -162,7 +163,7 @@ class CallJournal:
 
 def sealed_record(line: bytes) -> Record:
     """The record of one line; ValueError says how the line is not as it was written."""
-    fields = parsed(_payload(line))
+    fields = json.loads(_payload(line))
     try:
         return _record(fields)
     except (LookupError, TypeError, AttributeError) as error:

@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.llm.canonical import parsed
 from recommender.trained_directory import whole_file
 from simulator.transcript.turns import TranscriptError
 
@@ -84,7 +83,7 @@ def read_proposals(path: Path) -> dict[Place, Proposal]:
 def sealed_proposal(line: bytes) -> Proposal:
     """The proposal of one line; ValueError says how the line is not as it was written."""
     line = line.rstrip(b"\n")
-    fields = parsed(line)
+    fields = json.loads(line)
     try:
         seal = fields.pop("sha256")
         # As it is written now the line is what was hashed, with the hash as a last field; before, its fields had another
