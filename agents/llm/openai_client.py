@@ -1,8 +1,8 @@
 """Chat completions over HTTP: OpenAI and every server that speaks its protocol (vLLM, SGLang, llama.cpp, Ollama).
 
-Calls go through aiohttp itself. The openai package is as good a client and builds, checks and parses more than is read here: at
-128 calls at once it takes four times the processor time of a call, and nine times on its default transport (benchmarks.fanout). It
-is what speaks to the Batch API, where a call is a whole round.
+Calls go through aiohttp itself. The openai package is as good a client and builds, checks and parses more than is read here: 128 calls at
+once take seven times the processor time through it (benchmarks.fanout). It is what speaks to the Batch API, where a call is a whole
+round.
 """
 
 from __future__ import annotations
