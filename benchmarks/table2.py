@@ -108,7 +108,8 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="MODEL.OPTION=VALUE",
-        help="options on top of the tuned ones, as JSON, such as uim.dropout=0.3; they show in the result",
+        help="options on top of the tuned ones, as JSON, such as uim.dropout=0.3 or uim.training.weight_decay=0.1; they show in "
+        "the result",
     )
     options.add_argument("--tuned", help="result of benchmarks.tuning to read (default: tuning-DATA)")
     options.add_argument("--folder", type=Path, help="keep what is finished here, and take from here what is")
@@ -143,8 +144,14 @@ def _setting(name: str, tuned: Mapping[str, Any] | None, also: Sequence[str]) ->
     if tuned is not None and name in tuned["models"]:
         found = tuned["models"][name]
         params, training = found["params"], found["training"]
-    words = [word.removeprefix(f"{name}.").partition("=") for word in also if word.startswith(f"{name}.")]
-    return {**params, **{key: json.loads(value) for key, _, value in words}}, training
+    params, training = dict(params), dict(training)
+    for word in also:
+        key, _, value = word.partition("=")
+        model, _, option = key.partition(".")
+        if model == name:
+            options = training if option.startswith("training.") else params
+            options[option.removeprefix("training.")] = json.loads(value)
+    return params, training
 
 
 def _run(folder: Path | None, task: Task, name: str, setting: Setting, limit: int, seed: int) -> _Run:

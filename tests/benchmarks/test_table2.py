@@ -46,7 +46,7 @@ def test_a_shortened_training_is_marked_and_the_whole_one_is_not(results, monkey
     models = run(
         table2.main, results, monkeypatch, capsys,
         "--models", "popularity", "bprmf", "uim", "--seeds", "0", "1", "--fewer", "uim=1",
-        "--max-epochs", "bprmf=2", "uim=1", "--also", "uim.dropout=0.3",
+        "--max-epochs", "bprmf=2", "uim=1", "--also", "uim.dropout=0.3", "uim.training.weight_decay=0.1",
     )  # fmt: skip
     assert (models["models"]["popularity"]["shortened_to"], models["models"]["popularity"]["seeds"]) == (
         None,
@@ -55,6 +55,7 @@ def test_a_shortened_training_is_marked_and_the_whole_one_is_not(results, monkey
     assert (models["models"]["bprmf"]["shortened_to"], models["models"]["bprmf"]["epochs"]) == (2, [2, 2])
     assert (models["models"]["uim"]["seeds"], models["models"]["uim"]["best_was_last"]) == ([0], True)
     assert models["models"]["uim"]["params"]["dropout"] == 0.3
+    assert models["models"]["uim"]["training"]["weight_decay"] == 0.1
     assert "dropout" not in models["models"]["bprmf"]["params"]
     for name in ("popularity", "bprmf"):
         for metric in ("ndcg@10", "hr@10"):
