@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from agents.embedded.client import EmbeddedClient
 from agents.llm import gateway
 from agents.user import UserAgent
-from simulator import experiment, refinement, run
+from simulator import experiment, outcome, refinement, run
 from simulator.proposing import RecordedProposer
 from simulator.transcript.journal import CallJournal
 
@@ -37,13 +37,13 @@ def main(arguments: Sequence[str]) -> int:
     sys.addaudithook(_refuse)
     socket.socket = _no_socket  # type: ignore[assignment, misc]
     began = _Clock()
-    write = experiment.write_turns
+    write = outcome.write_turns
 
     def written(*args: Any) -> None:
         write(*args)
         began.stop()
 
-    experiment.write_turns = written
+    outcome.write_turns = written
     experiment.CallJournal = began.starting(CallJournal)  # type: ignore[misc]
     if "--parts" in options:
         _time_parts()
@@ -96,10 +96,10 @@ def _time_parts() -> None:
     _timed(UserAgent, "decide", "replies: parsing")
     _timed(EmbeddedClient, "verdict", "null users")
     _timed(refinement.Fuse, "refine", "refining")
-    _timed(experiment, "write_turns", "turns: writing")
-    _timed(experiment, "per_user", "metrics")
-    _timed(experiment, "summarise", "metrics")
-    _timed(experiment, "paired_differences", "metrics")
+    _timed(outcome, "write_turns", "turns: writing")
+    _timed(outcome, "per_user", "metrics")
+    _timed(outcome, "summarise", "metrics")
+    _timed(outcome, "paired_differences", "metrics")
 
 
 def _timed(owner: Any, name: str, part: str) -> None:

@@ -1,11 +1,11 @@
-"""The main job: data, recommender, audience, metrics, written to one run directory."""
+"""The main job from its begin to its end: run, gone on with, forecast, or replayed, in one run directory."""
 
 from __future__ import annotations
 
 import gc
 import shutil
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,30 +20,28 @@ from recommender.pipeline import (
     describe,
     train_recommender,
 )
-from recommender.stages import peak_mib
-from recommender.trained_directory import DirectoryError, read_json, whole_file, write_json
+from recommender.trained_directory import DirectoryError, read_json, write_json
 from recommender.training import load, save
 from simulator.forecast import Forecaster
 from simulator.game import Game
-from simulator.measures.audience import calls, replies
-from simulator.measures.ranking import paired_differences, per_user, summarise
+from simulator.outcome import Outcome, measured
 from simulator.proposing import RecommenderProposer, RecordedProposer
-from simulator.refinement import Fuse, RefinementError
+from simulator.refinement import RefinementError
 from simulator.resuming import check_same_run, check_same_scenario, drop_stale_proposals
 from simulator.scenario import ScenarioError
 from simulator.scenario import load as read_scenario
-from simulator.sending import answers_at_hand, cost_told, make_budget, open_gateway, prices_of
+from simulator.sending import answers_at_hand, make_budget, open_gateway, prices_of
 from simulator.study import Study
 from simulator.transcript.directory import RunDirectory
 from simulator.transcript.journal import CallJournal, JournalError
 from simulator.transcript.manifest import environment
 from simulator.transcript.proposals import resumed_proposals
-from simulator.transcript.turns import TranscriptError, write_turns
+from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from agents.llm import Budget, ChatClient
+    from agents.llm import ChatClient
     from recommender.stages import Stages
     from simulator.forecast import Forecast
     from simulator.scenario import Scenario
@@ -76,25 +74,6 @@ MISTAKES = (
 )
 """What a user can mend: each message says what is wrong, where, and what to do."""
 _RUNS = Path("runs")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished run."""
-
-    directory: RunDirectory
-    scenario: Scenario
-    summary: dict[str, Any]
-    metrics: dict[str, Any]
-    was_complete: bool = False
-    """It had ended before: nothing was done now."""
-
-    @property
-    def failed_share(self) -> float:
-        """Share of planned turns whose answer could not be used."""
-        played = self.summary["replies"].values()
-        failed, planned = (sum(entry[name] for entry in played) for name in ("fallback", "planned"))
-        return float(failed / planned)
 
 
 def run(scenario: Scenario, out: Path | None, stages: Stages, sending: Sending) -> Outcome:
@@ -160,7 +139,7 @@ def replay(recorded: Path, scenario: Scenario, out: Path | None, stages: Stages)
         Gateway(None, journal, endpoint=endpoint) as gateway,
     ):
         game = Game(study, RecordedProposer(directory.proposals), gateway, client, stages)
-        return _measured(study, directory, told, game, None, stages)
+        return measured(study, directory, told, game, None, stages)
 
 
 @dataclass(frozen=True)
@@ -240,7 +219,7 @@ def _play(begun: _Begun, stages: Stages) -> Outcome:
             drop_stale_proposals(directory.proposals, journal)
         proposer = _proposer(study, directory, directory.proposals, stages)
         game = Game(study, proposer, gateway, begun.client.label, stages)
-        return _measured(study, directory, begun.manifest, game, budget, stages)
+        return measured(study, directory, begun.manifest, game, budget, stages)
 
 
 def _forecast(begun: _Begun, stages: Stages) -> Forecast:
@@ -309,47 +288,3 @@ def _proposer(
         resumed_proposals(directory.proposals),
         journal,
     )
-
-
-def _measured(
-    study: Study,
-    directory: RunDirectory,
-    manifest: dict[str, Any],
-    game: Game,
-    budget: Budget | None,
-    stages: Stages,
-) -> Outcome:
-    """Play, and write down what came of it; the summary last, which says that the run is complete."""
-    scenario = study.scenario
-    refinement, chosen = game.play_all()
-    with stages.stage("metrics"):
-        write_turns(directory.turns, game.turns)
-        tested = [turn for turn in game.turns if turn.phase == "test"]
-        table = per_user(tested, scenario.cutoffs)
-        with whole_file(directory.per_user) as file:
-            table.to_parquet(file, index=False)
-        metrics = summarise(table, scenario.seed)
-        write_json(directory.metrics, metrics)
-    used = calls(game.records)
-    summary = {
-        "data": study.label,
-        "client": manifest["client"],
-        "recommender": read_json(directory.training),
-        "steps": [asdict(step) for step in study.prepared.split.steps],
-        "skipped": [asdict(skipped) for skipped in study.prepared.split.dataset.skipped],
-        "refinement": {
-            "policy": scenario.refinement.policy,
-            "weight": refinement.weight if isinstance(refinement, Fuse) else None,
-            "validation_turns": chosen.turns if chosen else 0,
-            "curve": chosen.curve if chosen else [],
-        },
-        "differences": paired_differences(table, scenario.seed),
-        "replies": replies(game.turns),
-        "calls": used,
-        "cost": None if manifest["replay_of"] else cost_told(budget),
-        "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
-        "peak_mib": round(peak_mib(), 1),
-    }
-    write_json(directory.manifest, {**manifest, "models_returned": used["models"]})
-    write_json(directory.summary, summary)
-    return Outcome(directory, scenario, summary, metrics)
