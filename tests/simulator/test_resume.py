@@ -6,7 +6,7 @@ import pytest
 from small_runs import SCENARIO, go_on, replay, said, simulate, study
 
 from agents.testing.openai_server import Fault
-from simulator import experiment, proposing
+from simulator import experiment, outcome, proposing
 from simulator.run import main
 from simulator.transcript.journal import CallJournal
 
@@ -50,15 +50,16 @@ POINTS = [
     (proposing, "append_proposals", 4),
     (CallJournal, "append", 1),
     (CallJournal, "append", 3),
-    (experiment, "write_turns", 1),
-    (experiment, "write_json", 2),  # metrics.json
-    (experiment, "summarise", 1),
-    (experiment, "write_json", 4),  # summary.json
+    (outcome, "write_turns", 1),
+    (outcome, "write_json", 1),  # metrics.json
+    (outcome, "summarise", 1),
+    (outcome, "write_json", 2),  # manifest.json
+    (outcome, "write_json", 3),  # summary.json
 ]
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "when"), POINTS, ids=[f"{name}-{when}" for _, name, when in POINTS]
+    ("owner", "name", "when"), POINTS, ids=[f"{owner.__name__}-{name}-{when}" for owner, name, when in POINTS]
 )
 def test_cut_off_anywhere_it_goes_on_to_the_same_end(whole, tmp_path, monkeypatch, owner, name, when):
     with monkeypatch.context() as patch:
