@@ -32,7 +32,7 @@ def _loader(load):
     def embedded(seed):
         return load("embedded", None, seed)
 
-    return lambda source, path, seed, *more: (
+    return lambda source, path=None, seed=0, *more: (
         embedded(seed) if source == "embedded" else load(source, path, seed, *more)
     )
 
