@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from agents.testing.openai_server import Fault
+    from agents.testing.faults import Fault
 
     Complete = Callable[[dict[str, Any]], dict[str, Any]]
 
