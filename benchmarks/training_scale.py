@@ -45,6 +45,7 @@ def main() -> None:
     options.add_argument("--interactions", nargs="+", type=int, default=[10**5, 10**6, 10**7])
     options.add_argument("--models", nargs="+", choices=sorted(_MODELS), default=sorted(_MODELS))
     options.add_argument("--device", default="auto")
+    options.add_argument("--out", help="name of the result (default: training-scale)")
     options.add_argument("--quick", action="store_true", help="10^4 and 10^5 interactions")
     options.add_argument("--one", nargs=2, metavar=("MODEL", "INTERACTIONS"), help=argparse.SUPPRESS)
     chosen = options.parse_args()
@@ -71,7 +72,7 @@ def main() -> None:
         "seed": 0,
     }
     record(
-        f"training-scale{'-quick' if chosen.quick else ''}",
+        chosen.out or f"training-scale{'-quick' if chosen.quick else ''}",
         fields,
         f"python -m benchmarks.training_scale {' '.join(sys.argv[1:])}".strip(),
     )
