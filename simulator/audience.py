@@ -24,6 +24,7 @@ from prompts import inline, load_family
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import history_profile, known_for, truncated
+from simulator.held_out import able_users, liked_items, told_history
 from simulator.scenario import ScenarioError
 from simulator.scenario.plan import VALIDATION_ROUND, history_lengths, validation_users
 from simulator.world import Member
@@ -64,11 +65,19 @@ def choose_audience(scenario: Scenario, prepared: Prepared) -> Audience:
     split = prepared.split
     lengths = history_lengths(scenario)
     longest = max((length for length in lengths.values() if length is not None), default=1)
-    rows = keyed_generator(scenario.seed, "audience").permutation(known_for(split, longest))
+    known = known_for(split, longest)
+    rows = keyed_generator(scenario.seed, "audience").permutation(
+        known[able_users(scenario, prepared)[known]]
+    )
     if len(rows) < scenario.users.count:
+        slates, held_out = scenario.slates, "held-out items"
+        remedy = "users.count or cold_start.lengths"
+        if slates.source == "held_out":
+            held_out = f"{slates.liked_count} held-out items and {slates.others_count} {slates.others} others"
+            remedy = "users.count, slates.size or cold_start.lengths"
         raise ScenarioError(
             f"users.count is {scenario.users.count}, but {split.dataset.label} has {len(rows)} users with at least "
-            f"{longest} train interactions and held-out items; lower users.count or cold_start.lengths"
+            f"{longest} train interactions and {held_out}; lower {remedy}"
         )
     chosen = rows[: scenario.users.count]
     return Audience(np.sort(chosen), np.sort(chosen[: validation_users(scenario)]), lengths)
@@ -107,20 +116,21 @@ def make_members(scenario: Scenario, prepared: Prepared, audience: Audience, pha
     """
     split = prepared.split
     rows = audience.users if phase == "test" else audience.validation_users
-    targets = _by_user(split.targets(phase), rows)
+    liked, disliked = liked_items(scenario, split, phase), prepared.disliked
+    targets, negatives = _by_user(liked, rows), _by_user(disliked, rows)
     user_ids = split.dataset.users["user_id"].tolist()
     item_ids = split.dataset.items["item_id"].tolist()
     titles = [inline(title) for title in split.dataset.items["title"]]
     members = []
     for arm, length in audience.lengths.items():
-        whole = split.history(phase)
+        whole = told_history(scenario, split, phase)
         history = truncated(whole, length)
         labels = history_profile(prepared.labels, split, whole, length).numpy()
         past = _by_user(history, rows)
         for row in rows.tolist():
             seen = history.take(past[row])
-            held_out = split.targets(phase).item[targets[row]]
-            if np.isin(held_out, seen.item).any():
+            held_out, negative = liked.take(targets[row]), disliked.take(negatives[row])
+            if np.isin(np.concatenate([held_out.item, negative.item]), seen.item).any():
                 raise RuntimeError(f"{arm}, user {user_ids[row]}: a held-out item stands in the history")
             members.append(
                 Member(
@@ -128,7 +138,8 @@ def make_members(scenario: Scenario, prepared: Prepared, audience: Audience, pha
                     user_ids[row],
                     _persona(scenario, prepared, row, labels[row], seen),
                     _memory(titles, seen),
-                    tuple(item_ids[item] for item in held_out.tolist()),
+                    tuple(item_ids[item] for item in held_out.item.tolist()),
+                    _ratings(item_ids, held_out) | _ratings(item_ids, negative),
                 )
             )
     return members
@@ -142,7 +153,9 @@ def make_reader(prepared: Prepared) -> PromptReader:
 def make_nulls(scenario: Scenario, prepared: Prepared, reader: PromptReader) -> dict[str, EmbeddedClient]:
     """The null users of every report."""
     split = prepared.split
-    validation, test = (_held_out(prepared, phase) for phase in ("validation", "test"))
+    validation, test = (
+        _held_out(prepared, liked_items(scenario, split, phase)) for phase in ("validation", "test")
+    )
 
     def liked(draw: Draw) -> frozenset[int]:
         return (validation if draw.round == VALIDATION_ROUND else test).get(draw.user, frozenset())
@@ -156,8 +169,7 @@ def make_nulls(scenario: Scenario, prepared: Prepared, reader: PromptReader) -> 
     }
 
 
-def _held_out(prepared: Prepared, phase: str) -> dict[str, frozenset[int]]:
-    targets = prepared.split.targets(phase)
+def _held_out(prepared: Prepared, targets: Interactions) -> dict[str, frozenset[int]]:
     user_ids = prepared.split.dataset.users["user_id"].tolist()
     found: dict[str, set[int]] = {}
     for user, item in zip(targets.user.tolist(), targets.item.tolist(), strict=True):
@@ -265,6 +277,12 @@ def _memory(titles: list[str], history: Interactions) -> Memory:
     return Memory(
         tuple(Experience(titles[item], None if isnan(rating) else rating) for item, rating in pairs)
     )
+
+
+def _ratings(item_ids: list[str], inter: Interactions) -> dict[str, float]:
+    """Real ratings by item id; what has none is left out."""
+    pairs = zip(inter.item.tolist(), inter.rating.tolist(), strict=True)
+    return {item_ids[item]: rating for item, rating in pairs if not isnan(rating)}
 
 
 def _by_user(inter: Interactions, rows: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:

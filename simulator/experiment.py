@@ -24,6 +24,7 @@ from recommender.trained_directory import DirectoryError, read_json, write_json
 from recommender.training import load, save
 from simulator.forecast import Forecaster
 from simulator.game import Game
+from simulator.held_out import HeldOutProposer
 from simulator.outcome import Outcome, measured
 from simulator.proposing import RecommenderProposer, RecordedProposer
 from simulator.refinement import RefinementError
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from agents.llm import ChatClient
     from recommender.stages import Stages
     from simulator.forecast import Forecast
+    from simulator.proposing import Proposer
     from simulator.scenario import Scenario
     from simulator.sending import Sending
 
@@ -264,11 +266,19 @@ def _told_how_to_go_on(directory: RunDirectory) -> Iterator[None]:
         raise
 
 
-def _proposer(
-    study: Study, directory: RunDirectory, journal: Path | None, stages: Stages
-) -> RecommenderProposer:
-    """Slates by the scenario's recommender: trained now, gone on with, or trained before."""
+def _proposer(study: Study, directory: RunDirectory, journal: Path | None, stages: Stages) -> Proposer:
+    """Slates by the scenario's recommender: trained now, gone on with, or trained before; or of held-out items."""
     prepared = study.prepared
+    recorded = resumed_proposals(directory.proposals)
+    if study.scenario.slates.source == "held_out":
+        untrained: dict[str, Any] = {
+            "data": study.label,
+            "fingerprint": prepared.fingerprint,
+            "model": None,
+            "features": {},
+        }
+        write_json(directory.training, untrained)
+        return HeldOutProposer(study.scenario, prepared, recorded, journal)
     with stages.stage("training") as advance:
         built = build_recommender(study.scenario, prepared, advance)
         if directory.training.exists():
@@ -285,6 +295,6 @@ def _proposer(
         prepared.labels,
         study.audience.lengths,
         2 * study.scenario.n,
-        resumed_proposals(directory.proposals),
+        recorded,
         journal,
     )

@@ -76,7 +76,7 @@ class Game:
                 proposer=self._proposer,
                 ask=partial(self._ask, advance=advance),
                 nulls=self._nulls,
-                rules=Rules(scenario.n, refinement, scenario.refinement.repair, scenario.seed),
+                rules=Rules(scenario.list_length, refinement, scenario.refinement.repair, scenario.seed),
                 labels=(study.label, self._client),
                 first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
             )

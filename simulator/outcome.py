@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING, Any
 from recommender.stages import peak_mib
 from recommender.trained_directory import read_json, whole_file, write_json
 from simulator.measures.audience import calls, replies
-from simulator.measures.ranking import paired_differences, per_user, summarise
+from simulator.measures.fidelity import acceptance_by_rating
+from simulator.measures.per_user import per_user
+from simulator.measures.ranking import paired_differences, summarise
+from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
 from simulator.sending import cost_told
 from simulator.transcript.turns import write_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
     from agents.llm import Budget
     from recommender.stages import Stages
     from simulator.game import Game
     from simulator.scenario import Scenario
     from simulator.study import Study
     from simulator.transcript.directory import RunDirectory
+    from simulator.transcript.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ def measured(
     with stages.stage("metrics"):
         write_turns(directory.turns, game.turns)
         tested = [turn for turn in game.turns if turn.phase == "test"]
-        table = per_user(tested, scenario.cutoffs)
+        table = per_user(tested, scenario)
         with whole_file(directory.per_user) as file:
             table.to_parquet(file, index=False)
         metrics = summarise(table, scenario.seed)
@@ -74,6 +82,7 @@ def measured(
             "curve": chosen.curve if chosen else [],
         },
         "differences": paired_differences(table, scenario.seed),
+        "fidelity": _fidelity(tested, table, scenario),
         "replies": replies(game.turns),
         "calls": used,
         "cost": None if manifest["replay_of"] else cost_told(budget),
@@ -83,3 +92,14 @@ def measured(
     write_json(directory.manifest, {**manifest, "models_returned": used["models"]})
     write_json(directory.summary, summary)
     return Outcome(directory, scenario, summary, metrics)
+
+
+def _fidelity(turns: Sequence[Turn], table: pd.DataFrame, scenario: Scenario) -> dict[str, Any] | None:
+    """What slates of held-out items say of the audience; None of slates that were proposed."""
+    if scenario.slates.source != "held_out":
+        return None
+    return {
+        "question": QUESTION,
+        "verdicts": {arm: verdict.as_dict() for arm, verdict in verdicts(table, scenario.seed).items()},
+        "by_rating": acceptance_by_rating(turns, scenario.seed),
+    }

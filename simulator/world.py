@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,8 @@ class Member:
     memory: Memory
     targets: tuple[str, ...]
     """Held-out item ids; only metrics and the oracle may look."""
+    ratings: Mapping[str, float] = field(default_factory=dict)
+    """Of held-out items and known negatives, by item id; only metrics may look."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ class World(mesa.Model):
         self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
         self._nulls, self._rules, self._labels = nulls, rules, labels
         self._targets: dict[UserAgent, tuple[str, ...]] = {}
+        self._ratings: dict[UserAgent, Mapping[str, float]] = {}
         self._population: dict[str, list[UserAgent]] = defaultdict(list)
         for member in members:
             agent = UserAgent(self, member.arm, member.user_id, member.persona, member.memory, script)
             self._targets[agent] = member.targets
+            self._ratings[agent] = member.ratings
             self._population[member.arm].append(agent)
         self._accepted: dict[UserAgent, list[str]] = defaultdict(list)
         self._shown: dict[UserAgent, list[str]] = defaultdict(list)
@@ -140,11 +144,14 @@ class World(mesa.Model):
         levels = None if verdict is None else self._levels(proposal, verdict)
         final = self._refined(scores, levels) if levels else own
         alone = Replace().refine(scores, levels, n) if levels else own
-        nulls = {}
+        nulls, nulls_accepted = {}, {}
         for name, null_user in self._nulls.items():
-            null_levels = self._levels(proposal, agent.decide_as(null_user, request))
+            said_by_null = agent.decide_as(null_user, request)
+            nulls_accepted[name] = said_by_null.accepted
+            null_levels = self._levels(proposal, said_by_null)
             nulls[name] = Replace().refine(scores, null_levels, n) if null_levels else own
         data, client = self._labels
+        ratings = self._ratings[agent]
 
         def items(places: Sequence[int]) -> tuple[str, ...]:
             return tuple(map(slate.__getitem__, places))
@@ -175,6 +182,8 @@ class World(mesa.Model):
             final=items(final),
             alone=items(alone),
             nulls={name: items(places) for name, places in nulls.items()},
+            nulls_accepted={name: items(places) for name, places in nulls_accepted.items()},
+            ratings={item: ratings[item] for item in slate if item in ratings},
             templates=self._script.hashes(),
             request=record.key,
             error=record.error,

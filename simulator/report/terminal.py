@@ -9,6 +9,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from simulator.report.fidelity import fidelity_tables, verdict_lines
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -40,12 +42,27 @@ def show(
     _line(console, f"data: {summary['data']}")
     _line(console, f"audience: {summary['client']}")
     _show_data(console, summary)
+    if summary.get("fidelity") is not None:
+        _show_fidelity(console, summary, metrics)
+        return
     _show_recommender(console, summary)
     for arm, lists in metrics.items():
         console.print(_metrics_table(arm, lists, cutoffs, summary["data"]))
         _show_differences(console, summary["differences"][arm], f"ndcg@{cutoffs[-1]}")
     _show_replies(console, summary["replies"])
     _show_cost(console, summary)
+
+
+def _show_fidelity(console: Console, summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    _line(
+        console, "slates: held-out items that the user liked, among others; no recommender, nothing refined"
+    )
+    for table in fidelity_tables(summary, metrics):
+        console.print(table)
+    _show_replies(console, summary["replies"])
+    _show_cost(console, summary)
+    for text in verdict_lines(summary):
+        _line(console, text)
 
 
 def _line(console: Console, text: str) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from recommender.trained_directory import read_json
-from simulator.measures.ranking import per_user, summarise
+from simulator.measures.per_user import per_user
+from simulator.measures.ranking import summarise
 from simulator.scenario.plan import groups
 from simulator.transcript.leaves import leaves
 from simulator.transcript.turns import turn_of
@@ -57,7 +58,7 @@ class TurnChecks:
         found, run, scenario = self._found, self._run, self._scenario
         before = len(found.faults)
         tested = (turn for turn in self._turns() if turn.phase == "test")
-        table = None if scenario is None else per_user(tested, scenario.cutoffs)
+        table = None if scenario is None else per_user(tested, scenario)
         for _ in tested:  # without a scenario nothing else reads them
             pass
         self._check_plan()
@@ -111,6 +112,8 @@ class TurnChecks:
             yield f"the slate of {where} is not the one in {self._run.proposals.name}"
         if sorted(turn.shown) != sorted(turn.slate):
             yield f"what was shown to {where} is not its slate"
+        if not turn.ratings.keys() <= {*turn.slate}:
+            yield f"ratings of {where} are of others than the slate's items"
         for name in ("ranking", "accepted", "rejected", "undecided", "final", "alone"):
             items = getattr(turn, name)
             if len({*items}) != len(items) or not {*items} <= {*turn.slate}:
