@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import BaseModel
+
 from scenarios.document import Document
-from scenarios.reading import ScenarioError, changed
+from scenarios.reading import ScenarioError, changed, typed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -20,6 +22,7 @@ KEYS = ("arms", "sweep", "replicates")
 """Keys of a scenario that plan a comparison, and that no arm has itself."""
 _LONGEST = 120
 """Characters of a name, which is also a folder's and stands on an axis of a figure."""
+_Model = TypeVar("_Model", bound=BaseModel)
 _Arms = TypeVar("_Arms", bound="dict[str, dict[str, JsonValue]] | None")
 _Sweep = TypeVar("_Sweep", bound="dict[str, tuple[JsonValue, ...]] | None")
 
@@ -34,6 +37,20 @@ class Variant:
     document: Document
     place: str
     """Where the arm stands ("file:line")."""
+
+    def typed(self, model: type[_Model]) -> _Model:
+        """The arm as `model`; ScenarioError, where a mistake stands elsewhere than at a key of the arm with the arm's place before it."""
+        try:
+            return typed(model, self.document)
+        except ScenarioError as error:
+            own = {self.place, *(self.document.place(tuple(key.split("."))) for key in self.changes)}
+            lines = (
+                line
+                if line.startswith(tuple(f"{place}: " for place in own))
+                else f"{self.place}: arm {self.name!r}: {line}"
+                for line in str(error).splitlines()
+            )
+            raise ScenarioError("\n".join(lines)) from None
 
     @property
     def slug(self) -> str:

@@ -48,7 +48,7 @@ def expand(document: Document) -> tuple[Study, tuple[Arm, ...]]:
     planned = Study.model_fields.keys() - Setup.model_fields.keys()
     arms: list[Arm] = []
     for variant in variants(document, study.arms, study.sweep, planned):
-        arm = Arm(variant.name, variant.changes, typed(Setup, variant.document), variant.slug)
+        arm = Arm(variant.name, variant.changes, variant.typed(Setup), variant.slug)
         _check(arm, arms, variant.place)
         arms.append(arm)
     return study, tuple(arms)

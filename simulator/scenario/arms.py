@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scenarios.arms import variants
 from scenarios.document import Document
-from scenarios.reading import ScenarioError, typed
+from scenarios.reading import ScenarioError
 from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def _expanded(
     arms: list[Arm] = []
     names: set[str] = set()
     for variant in variants(document, scenario.arms, scenario.sweep):
-        arm = Arm(variant.name, variant.changes, typed(Scenario, variant.document))
+        arm = Arm(variant.name, variant.changes, variant.typed(Scenario))
         if taken := names.intersection(arm.lengths):
             raise ScenarioError(
-                f"{variant.place}: arm {arm.name!r} has turns that are named {min(taken)!r}, as another's are; rename one, "
-                "or leave one out"
+                f"{variant.place}: arm {arm.name!r} would be recorded as {min(taken)!r}, as another is; rename one, or leave "
+                "one out"
             )
         names.update(arm.lengths)
         try:
