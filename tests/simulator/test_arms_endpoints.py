@@ -65,6 +65,18 @@ def test_arms_that_ask_the_same_ask_once_and_the_cache_is_shared(audience, opena
     assert second.summary["calls"]["sources"] == {"cache": USERS}
 
 
+def test_an_arm_more_is_a_new_run_that_pays_for_the_new_arm_only(audience, openai_server, tmp_path):
+    server = openai_server(audience)
+    size = (*SIZE, "users.cache=false")
+    first = study(tmp_path / "first", server.base_url, arms(b=""), *size)
+    more = arms(b="", a="prompts.feedback: template_a")
+    second = study(tmp_path / "second", server.base_url, more, *size, options=["--record", first.path])
+    assert second.code == 0, second.err
+    assert server.requests == 2 * USERS
+    assert second.summary["calls"]["sources"] == {"client": USERS, "recording": USERS}
+    assert second.turns[:USERS] == first.turns
+
+
 PRICED = arms(
     cheap="users.prices: {input: 1, output: 2}",
     dear="users.model: dear-model, users.prices: {input: 10, output: 20}",
