@@ -83,6 +83,7 @@ class HeldOutProposer:
         self,
         arm: str,
         phase: str,
+        replicate: int,
         round: int,
         users: Sequence[str],
         accepted: Mapping[str, Sequence[str]],
@@ -91,11 +92,11 @@ class HeldOutProposer:
         """The slate of each user; nothing that was accepted or shown changes it."""
         proposals, fresh = [], []
         for user in users:
-            proposal = self._recorded.get((arm, phase, 0, round, user))
+            proposal = self._recorded.get((arm, phase, replicate, round, user))
             if proposal is None:
                 slate = self._slate(user)
                 scores = (0.0,) * len(slate)
-                proposal = Proposal(self._label, arm, phase, 0, round, user, slate, scores)
+                proposal = Proposal(self._label, arm, phase, replicate, round, user, slate, scores)
                 fresh.append(proposal)
             proposals.append(proposal)
         if self._journal is not None:

@@ -6,9 +6,10 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from recommender.configuration import ColdStart, Setup
+from scenarios.arms import either, some_arm
 from scenarios.section import Count, PositiveInts, Section, Share, increasing, named
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
@@ -246,6 +247,26 @@ class Tolerance(Section):
     """Share of turns without a decision above which the exit code is 3."""
 
 
+_OF_AN_ARM = ("prompts", "users", "refinement", "cold_start", "slates", "recommender", "features")
+_SHARED = frozenset({"users.count", "users.cache", "slates.source"})
+
+
+def _changeable(key: str) -> str:
+    section, _, rest = key.partition(".")
+    if section not in _OF_AN_ARM or not all(rest.split(".")):
+        raise ValueError(
+            f"should be a dotted key below {', '.join(_OF_AN_ARM)}, such as prompts.feedback; all else is shared by the arms"
+        )
+    if key in _SHARED:
+        raise ValueError(
+            "should stand outside of the arms, which share it: they ask the same users, and compare the same measures"
+        )
+    return key
+
+
+_Key = Annotated[str, AfterValidator(_changeable)]
+
+
 class Scenario(Setup):
     """One study, complete: two runs of equal scenarios on equal data give equal results."""
 
@@ -269,6 +290,16 @@ class Scenario(Setup):
     """How the answers are used."""
     tolerance: Tolerance = Tolerance()
     """When failures are too many."""
+    arms: Annotated[dict[str, dict[_Key, JsonValue]] | None, AfterValidator(some_arm)] = None
+    """What is compared: by name, the dotted keys that an arm changes. The first is what the others are compared with; all
+    have the same users, targets, seeds and shown orders, and the same slates where they have the same recommender."""
+    sweep: Annotated[
+        dict[_Key, Annotated[tuple[JsonValue, ...], Field(strict=False)]] | None, AfterValidator(either)
+    ] = None
+    """Instead of arms: a dotted key and its values, one arm for each; of several keys their product."""
+    replicates: Count = 1
+    """How often every user is asked about each test slate, each time with a draw of its own; a user's metrics are averaged
+    over them. Validation turns are played once."""
 
     @field_validator("cutoffs")
     @classmethod
