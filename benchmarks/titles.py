@@ -19,6 +19,7 @@ import random
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,7 +92,7 @@ def measured(data: str, titles: Sequence[str], parser: Parser) -> dict[str, Any]
             reading += time.perf_counter() - began
             replies[reply.style] += 1
             ambiguous += len(reply.meant.ambiguous)
-            if verdict == reply.meant:
+            if _marks_aside(verdict) == _marks_aside(reply.meant):
                 exact[reply.style] += 1
             elif (misses := misses + 1) <= _SHOWN_MISSES:
                 print(f"{reply}\n  read as {verdict}", file=sys.stderr)
@@ -110,6 +111,11 @@ def measured(data: str, titles: Sequence[str], parser: Parser) -> dict[str, Any]
         "by_style": {name: {"replies": replies[name], "exact": exact[name]} for name in replies},
         "seed": _SEED,
     }
+
+
+def _marks_aside(verdict: Verdict) -> Verdict:
+    """Ambiguous names are reported as found, which may be without the mark that ends them ("That Darn Cat!")."""
+    return replace(verdict, ambiguous=tuple(name.rstrip("!?. ") for name in verdict.ambiguous))
 
 
 def written(slate: tuple[str, ...], rng: random.Random) -> Iterator[Reply]:
@@ -140,8 +146,6 @@ def _accepted(slate: Sequence[str], half: Sequence[int], style: Style) -> Verdic
     doubtful = tuple(p for p, title in enumerate(slate) if style.name(title) in meant)
     rejected = tuple(p for p in range(len(slate)) if p not in {*clear, *doubtful})
     status = Status.PARTIAL if doubtful else Status.OK
-    if not clear and not rejected and not doubtful:
-        raise ValueError("an empty slate cannot be answered")
     return Verdict(status, accepted=clear, rejected=rejected, undecided=doubtful, ambiguous=names)
 
 

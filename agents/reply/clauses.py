@@ -29,7 +29,7 @@ class Decision(NamedTuple):
 
 
 _VERB = re.compile(
-    r"\b(?:(accept(?:s|ed|ing|able|ance)?)|(reject\w*|declin(?:e[sd]?|ing)|refus(?:e[sd]?|ing)))\b",
+    r"\b(?:(accept(?:s|ed|ing|able|ance)?)|(reject\w*|declin(?:e[sd]?|ing)|refus(?:e[sd]?|ing)|unaccept(?:ed|able)))\b",
     re.IGNORECASE,
 )
 _IDIOM = re.compile(
@@ -38,11 +38,12 @@ _IDIOM = re.compile(
 )
 _HEDGE_NOUN = re.compile(
     r"\b(?:hesita\w+|reluctan\w+|unsure|uncertain|(?:not|n['’]?t) (?:entirely |completely |quite |so )?(?:sure|certain|convinced)"
-    r"|undecided|unlikely|less likely|on the fence|either way|depend(?:s|ing)|whether|may not|might not)\b",
+    r"|undecided|unlikely|less likely|on the fence|either way|depend(?:s|ing)|whether|may not|might not|doubt(?:s|ed|ful)?"
+    r"|(?:fail(?:s|ed)?|hard|difficult) to|stop(?:s|ped)? short)\b",
     re.IGNORECASE,
 )
 _HEDGE_BEFORE = re.compile(
-    r"\b(?:might|may|maybe|perhaps|possibly|potentially|could|if|unless|almost|consider(?:ing)? (?:whether|accept\w*))\b",
+    r"\b(?:might|may|maybe|perhaps|possibly|potentially|could|if|unless|almost|(?:would|should|n['’]t|['’]d) have|consider(?:ing)? (?:whether|accept\w*))\b",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
@@ -60,6 +61,7 @@ _EXCLUDED = re.compile(
     rf"\b(?:not|except(?: for)?|excluding|without|nor|rather than|instead of|other than)\b[^\w{TITLE}]*(?:the\s+)?(?={TITLE})",
     re.IGNORECASE,
 )
+_ASKING = re.compile(r"[^.!?\n(]*\?")
 _YES = re.compile(r"[\s:\-–—=(\[*_>|\"]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
 _NO = re.compile(r"[\s:\-–—=(\[*_>|\"]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE)
 _PERHAPS = re.compile(
@@ -104,13 +106,15 @@ def decisions(text: str, start: int, end: int) -> Iterator[Decision]:
     """What the clause `text[start:end]` decides, in order; titles in it must be masked by TITLE signs.
 
     Accepting takes an explicit verb. A negation before it in the same breath rejects; one further away, and any
-    hedge, leaves the matter undecided.
+    hedge or question, leaves the matter undecided.
     """
     clause = _IDIOM.sub(lambda m: " " * len(m.group()), text[start:end])
     verbs = list(_VERB.finditer(clause))
     for verb in verbs:
         before = clause[max(0, verb.start() - _REACH) : verb.start()]
         stance = _stance(before, verb, clause[verb.end() : verb.end() + _REACH])
+        if stance is Stance.ACCEPT and _ASKING.match(text, start + verb.end(), start + verb.end() + _REACH):
+            stance = Stance.UNDECIDED
         yield Decision(stance, start + verb.start(), start + verb.end())
     for excluded in _EXCLUDED.finditer(clause):
         yield Decision(Stance.REJECT, start + excluded.start(), start + excluded.end())

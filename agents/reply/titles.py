@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.reply.aliases import aliases, year_of
-from agents.reply.tokens import ARROW, BREAK, Tokens, tokenize
+from agents.reply.tokens import ARROW, BREAK, Tokens, capitalised, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,8 @@ _SEPARATOR_COST = 3
 _SEPARATOR = re.compile(r"[,;.|]|(?:^|\s)[-–—]+(?:\s|$)")
 _SAME_FILM = re.compile(r"\s*[(\[/]\s*(?:a\.?k\.?a\.?\s+)?\Z", re.IGNORECASE)
 _CONNECTORS = frozenset({"and", "or", "then", "but", BREAK, ARROW})
+_MARKS = frozenset("?!")
+_COMMA = re.compile(r"[\s.!?'’]*,\s*")
 _YEAR_LENGTH = 4
 
 
@@ -59,6 +61,7 @@ class _Ending(NamedTuple):
     distance: int
     spaced: int
     capital: int
+    moved: bool
 
 
 class _Node:
@@ -80,16 +83,17 @@ class TitleIndex:
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._years = [year_of(title) for title in titles]
+        self._marks = [_MARKS.intersection(title) for title in titles]
         self._root = _Node()
         for position, title in enumerate(titles):
-            for words, spaced, capital, distance in aliases(title):
+            for words, spaced, capital, distance, moved in aliases(title):
                 node = self._root
                 for word in words:
                     child = node.children.get(word)
                     if child is None:
                         child = node.children[word] = _Node()
                     node = child
-                node.endings.append(_Ending(position, distance, spaced, capital))
+                node.endings.append(_Ending(position, distance, spaced, capital, moved))
 
     def __len__(self) -> int:
         return len(self._years)
@@ -105,7 +109,7 @@ class TitleIndex:
         chosen = self._cover(text, tokens)
         mentions: list[Mention] = []
         for first, last, endings in chosen:
-            mention = _mention(text, tokens, first, last, endings)
+            mention = _mention(text, tokens, first, last, endings, self._marks)
             previous = mentions[-1] if mentions else None
             if previous and (both := _same(text, previous, mention)):
                 mentions[-1] = both
@@ -139,7 +143,9 @@ class TitleIndex:
         return _follow(choice)
 
     def _fitting(self, endings: list[_Ending], text: str, tokens: Tokens, last: int) -> list[_Ending]:
-        """The nearest endings, without those that the year in brackets after them contradicts."""
+        """The nearest endings, without those that the year in brackets after them or the place of an article contradicts."""
+        if any(ending.moved for ending in endings) and not _article_behind(text, tokens, last):
+            endings = [ending for ending in endings if not ending.moved]
         if last == len(tokens.words) or len(tokens.words[last]) != _YEAR_LENGTH:
             year = None
         else:
@@ -176,6 +182,16 @@ def _separator_bits(text: str, tokens: Tokens) -> int:
     return int.from_bytes(bits, "little")
 
 
+def _article_behind(text: str, tokens: Tokens, last: int) -> bool:
+    """Whether the last of these words is an article moved behind a comma, not one of a reason ("The Game** - a hit")."""
+    if last < 2:
+        return True
+    end, start = tokens.ends[last - 2], tokens.starts[last - 1]
+    if not _COMMA.fullmatch(text, end, start):
+        return text[end:start].isspace()
+    return not text[start].islower() or text[tokens.starts[last - 2]].islower()
+
+
 def _bracketed_year(text: str, tokens: Tokens, at: int) -> int | None:
     word = tokens.words[at]
     if not (word.isascii() and word.isdigit()):
@@ -184,16 +200,22 @@ def _bracketed_year(text: str, tokens: Tokens, at: int) -> int | None:
     return int(word) if text[start - 1] in "([" and text[end : end + 1] in {")", "]"} else None
 
 
-def _mention(text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending]) -> Mention:
+def _mention(
+    text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending], marks: Sequence[frozenset[str]]
+) -> Mention:
     starts, ends, words = tokens.starts, tokens.ends, tokens.words
     start, end = starts[first], ends[last - 1]
     opens = first == 0 or words[first - 1] in _CONNECTORS or _parts(text[ends[first - 1] : start])
     closes = last == len(words) or words[last] in _CONNECTORS or _parts(text[end : starts[last]])
-    capitals = sum(1 << i for i in range(last - first) if not text[starts[first + i]].islower())
-    cased = any(e.capital and e.capital & capitals == e.capital for e in endings)
+    capitals = sum(1 << i for i in range(last - first) if capitalised(text[starts[first + i] : ends[first + i]]))
+    # A title all in small letters ("'burbs, The") shows by its first word.
+    cased = any((e.capital or 1) & capitals == (e.capital or 1) for e in endings)
     if text[end : end + 1] in {")", "]"} and re.search(r"[(\[][^()\[\]]*\Z", text[start:end]):
         end += 1
     positions = tuple(sorted({ending.position for ending in endings}))
+    # "Airplane!" and "Who Framed ...?" end no sentence of the reply.
+    while any(mark in text[end : end + 1] for position in positions for mark in marks[position]):
+        end += 1
     return Mention(positions, start, end, last - first, cased, opens, closes)
 
 
