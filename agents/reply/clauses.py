@@ -28,23 +28,27 @@ class Decision(NamedTuple):
     end: int
 
 
+
+
+def _phrases(pattern: str) -> re.Pattern[str]:
+    """A pattern of phrases, in which any run of space stands for each space."""
+    return re.compile(pattern.replace(" ", r"[^\S\n]+"), re.IGNORECASE)
+
+
 _VERB = re.compile(
     r"\b(?:(accept(?:s|ed|ing|able|ance)?)|(reject\w*|declin(?:e[sd]?|ing)|refus(?:e[sd]?|ing)|unaccept(?:ed|able)))\b",
     re.IGNORECASE,
 )
-_IDIOM = re.compile(
+_IDIOM = _phrases(
     r"\b(?:not (?:only|just)|no doubt|(?:without|no|not a|without any) (?:hesitation|doubt|question|problem)s?|not hesitate to)\b",
-    re.IGNORECASE,
 )
-_HEDGE_NOUN = re.compile(
+_HEDGE_NOUN = _phrases(
     r"\b(?:hesita\w+|reluctan\w+|unsure|uncertain|(?:not|n['’]?t) (?:entirely |completely |quite |so )?(?:sure|certain|convinced)"
     r"|undecided|unlikely|less likely|on the fence|either way|depend(?:s|ing)|whether|may not|might not|doubt(?:s|ed|ful)?"
     r"|(?:fail(?:s|ed)?|hard|difficult) to|stop(?:s|ped)? short)\b",
-    re.IGNORECASE,
 )
-_HEDGE_BEFORE = re.compile(
+_HEDGE_BEFORE = _phrases(
     r"\b(?:might|may|maybe|perhaps|possibly|potentially|could|if|unless|almost|(?:would|should|n['’]t|['’]d) have|consider(?:ing)? (?:whether|accept\w*))\b",
-    re.IGNORECASE,
 )
 _NEGATION = re.compile(
     r"\b(?:not|never|cannot|no|none|nothing|neither|nor|hardly|without|unable|unwilling|refuse\w*|declin\w+|avoid)\b|n['’]t\b"
@@ -52,20 +56,18 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _NEGATED_OBJECT = re.compile(r"[^\w:]*(?:\w+[^\w:]+){0,2}?(?:none|nothing|neither|not|no)\b", re.IGNORECASE)
-_MISFIT = re.compile(
+_MISFIT = _phrases(
     r"(?:\bnot|n['’]t)\s+(?:\w+\s+){0,2}?(?:align|fit|match|interest\w*|appeal\w*|suit\w*|for me|my (?:taste|cup|thing|style)|choose|watch|recommend|include)\b"
     r"|\bno interest\b",
-    re.IGNORECASE,
 )
-_EXCLUDED = re.compile(
+_EXCLUDED = _phrases(
     rf"\b(?:not|except(?: for)?|excluding|without|nor|rather than|instead of|other than)\b[^\w{TITLE}]*(?:the\s+)?(?={TITLE})",
-    re.IGNORECASE,
 )
 _ASKING = re.compile(r"[^.!?\n(]*\?")
-_YES = re.compile(r"[\s:\-–—=(\[*_>|\"]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
-_NO = re.compile(r"[\s:\-–—=(\[*_>|\"]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE)
-_PERHAPS = re.compile(
-    r"[\s:\-–—=(\[*_>|\"]*(?:maybe|perhaps|possibly|not sure|unsure|undecided)\b", re.IGNORECASE
+_YES = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
+_NO = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE)
+_PERHAPS = _phrases(
+    r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:maybe|perhaps|possibly|not sure|unsure|undecided)\b"
 )
 _REACH = 400
 """Characters before and after a verb in which a negation or hedge may govern it."""

@@ -146,9 +146,11 @@ class _LineReader:
             name = clean_name(piece.text)
             if not name:
                 continue
+            if lead_in(name) is not None:
+                continue  # "Perhaps I would": words before a title
             if like_a_name(name, lower=lower):
                 self._listing.unknown.append(name)
-            elif lead_in(name) is None:
+            else:
                 self._listing.prose = True
                 if starts_prose(name):
                     self._open = False
