@@ -48,7 +48,7 @@ _HEDGE_NOUN = _phrases(
     r"|(?:fail(?:s|ed)?|hard|difficult) to|stop(?:s|ped)? short)\b",
 )
 _HEDGE_BEFORE = _phrases(
-    r"\b(?:might|may|maybe|perhaps|possibly|potentially|could|if|unless|almost|(?:would|should|n['’]t|['’]d) have|consider(?:ing)? (?:whether|accept\w*))\b",
+    r"\b(?:might|may|maybe|perhaps|possibly|potentially|could|if|unless|almost|used to|(?:would|should|n['’]t|['’]d) have|consider(?:ing)? (?:whether|accept\w*))\b",
 )
 _NEGATION = re.compile(
     r"\b(?:not|never|cannot|no|none|nothing|neither|nor|hardly|without|unable|unwilling|refuse\w*|declin\w+|avoid)\b|n['’]t\b"
@@ -63,7 +63,11 @@ _MISFIT = _phrases(
 _EXCLUDED = _phrases(
     rf"\b(?:not|except(?: for)?|excluding|without|nor|rather than|instead of|other than)\b[^\w{TITLE}]*(?:the\s+)?(?={TITLE})",
 )
-_ASKING = re.compile(r"[^.!?\n(]*\?")
+# A question up to its mark; dots that end a title, and its year, do not end the sentence.
+_ASKING = re.compile(
+    rf"(?:[^.!?\n(]|(?<={TITLE})[.!]+(?=[ *_\"'”’)\]]{{0,4}}\?)|\((?:{TITLE}+|\d{{4}})\))*\?"
+)
+_CONDITION = re.compile(r"[^:\n]*\b(?:if|unless)\b", re.IGNORECASE)
 _YES = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
 _NO = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE)
 _PERHAPS = _phrases(
@@ -108,7 +112,7 @@ def decisions(text: str, start: int, end: int) -> Iterator[Decision]:
     """What the clause `text[start:end]` decides, in order; titles in it must be masked by TITLE signs.
 
     Accepting takes an explicit verb. A negation before it in the same breath rejects; one further away, and any
-    hedge or question, leaves the matter undecided.
+    hedge, condition or question, leaves the matter undecided.
     """
     clause = _IDIOM.sub(lambda m: " " * len(m.group()), text[start:end])
     verbs = list(_VERB.finditer(clause))
@@ -137,7 +141,7 @@ def _stance(before: str, verb: re.Match[str], after: str) -> Stance:
         return Stance.UNDECIDED if negated or doubtful else Stance.REJECT
     if negated or _NEGATED_OBJECT.match(after):
         return Stance.REJECT
-    return Stance.UNDECIDED if doubtful else Stance.ACCEPT
+    return Stance.UNDECIDED if doubtful or _CONDITION.match(after) else Stance.ACCEPT
 
 
 def bare_verdict(note: str) -> set[Stance]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _REASON = re.compile(r"[\s*_\"”’)\]]*(?::|[-–—])")
 _ASIDE = re.compile(rf"(?<=[\w{TITLE}*_\"”’])[ \t]*\((?!\d{{4}}\))[^()\n]*\)")
 
+# "Contact" in "Star Trek: First Contact" is no title of a list that "Star Trek" announces.
+_NAMING = re.compile(r"\b(?!I\b)[A-Z]\w*\W*\Z")
+
 
 class Item(NamedTuple):
     """One title of a list."""
@@ -93,7 +96,7 @@ class _LineReader:
     def _gap(self, at: int, mention: Mention, note_end: int) -> None:
         gap = self._masked[at : mention.start]
         first = at == self._start
-        if first and ":" in gap:
+        if first and ":" in gap and not _NAMING.search(gap, gap.rfind(":")):
             gap = gap[gap.rfind(":") + 1 :]
         stop = prose_break(gap)
         pieces = split_pieces(gap)

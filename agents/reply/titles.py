@@ -21,6 +21,14 @@ _CONNECTORS = frozenset({"and", "or", "then", "but", BREAK, ARROW})
 _MARKS = frozenset("?!")
 _COMMA = re.compile(r"[\s.!?'’]*,\s*")
 _YEAR_LENGTH = 4
+_WORD_OF_NAME = r"(?:[A-Z0-9][^\s()]*|of|the|and|in|an?|to|for|on|from|with|&)"
+_SUBTITLE = rf":[ ]{_WORD_OF_NAME}(?:[ ]{_WORD_OF_NAME}){{0,7}}?"
+_ARTICLE = r",[ ](?:The|An?)"
+# What makes a title the beginning of another's: "Alien" in "Alien: Resurrection (1997)", "Jurassic Park" in "Lost World: Jurassic Park, The".
+_LONGER_DATED = re.compile(rf"(?:{_SUBTITLE}|{_ARTICLE})[ ]?\((?P<year>\d{{4}})\)")
+_LONGER = re.compile(
+    rf"(?:{_SUBTITLE})?{_ARTICLE}[ *_\"”']*$|:[ ](?:Part|Episode|Chapter|Volume|Vol\.)[ ](?:[IVXLC]+|\d+)\b", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class TitleIndex:
 
     An alias is the title verbatim, without year, with the article at either end or left out, without or only its
     bracketed alternative; case, accents, punctuation and "&" never matter. Nothing is matched approximately, and
-    a title followed by another year in brackets is another film. A title without a letter or digit is never found.
+    a title followed by another year in brackets, at once or after a subtitle, is another film. A title without a letter or digit is never found.
     Building is linear in the titles (4,000: a fraction of a second), finding in the text.
     """
 
@@ -108,7 +116,12 @@ class TitleIndex:
         tokens = tokenize(text)
         chosen = self._cover(text, tokens)
         mentions: list[Mention] = []
-        for first, last, endings in chosen:
+        stops = [*(tokens.starts[first] for first, _, _ in chosen), len(text)][1:]
+        for (first, last, endings), stop in zip(chosen, stops, strict=True):
+            if ":" in text[tokens.ends[last - 1] : stop] or "," in text[tokens.ends[last - 1] : stop]:
+                endings = self._not_begun(endings, text, tokens.ends[last - 1], stop)
+                if not endings:
+                    continue
             mention = _mention(text, tokens, first, last, endings, self._marks)
             previous = mentions[-1] if mentions else None
             if previous and (both := _same(text, previous, mention)):
@@ -156,6 +169,15 @@ class TitleIndex:
             nearest = min(ending.distance for ending in endings)
             endings = [ending for ending in endings if ending.distance == nearest]
         return endings
+
+    def _not_begun(self, endings: list[_Ending], text: str, at: int, stop: int) -> list[_Ending]:
+        """The endings at which no longer name goes on, up to the next title: a subtitle or article with another year."""
+        if _LONGER.match(text, at, stop):
+            return []
+        found = _LONGER_DATED.match(text, at, stop)
+        if not found:
+            return endings
+        return [ending for ending in endings if self._years[ending.position] == int(found["year"])]
 
 
 def _follow(choice: list[tuple[int, list[_Ending]] | None]) -> list[tuple[int, int, list[_Ending]]]:
@@ -214,7 +236,8 @@ def _mention(
         end += 1
     positions = tuple(sorted({ending.position for ending in endings}))
     # "Airplane!" and "Who Framed ...?" end no sentence of the reply.
-    while any(mark in text[end : end + 1] for position in positions for mark in marks[position]):
+    following = text[end : end + 1]
+    if following in "?!" and any(following in marks[p] for p in positions) and following not in text[start:end]:
         end += 1
     return Mention(positions, start, end, last - first, cased, opens, closes)
 
