@@ -113,7 +113,9 @@ def _measured(count: int, *, quick: bool) -> tuple[dict[str, Any], list[Finding]
     negated = 0
     findings: list[Finding] = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for number, (found, read, with_clause) in enumerate(pool.map(_chunk, chunks, [quick] * len(chunks)), start=1):
+        for number, (found, read, with_clause) in enumerate(
+            pool.map(_chunk, chunks, [quick] * len(chunks)), start=1
+        ):
             faults.update(finding.fault for finding in found)
             findings += found[: max(0, _SHOWN_FINDINGS - len(findings))]
             statuses += read

@@ -122,7 +122,9 @@ def written(slate: tuple[str, ...], rng: random.Random) -> Iterator[Reply]:
     """A ranking of the whole slate and an accept list of its half, in every style."""
     for name, style in (STYLES | MIXED_STYLES).items():
         order = rng.sample(range(len(slate)), len(slate))
-        text = f"Let me think. My ranking as Ann would be{style.listed([style.name(slate[p]) for p in order])}"
+        text = (
+            f"Let me think. My ranking as Ann would be{style.listed([style.name(slate[p]) for p in order])}"
+        )
         yield Reply(name, slate, text, _RANK, _ranked(slate, order, style))
         half = rng.sample(order, (len(order) + 1) // 2)
         listed = style.listed([style.name(slate[p]) for p in half])
@@ -134,7 +136,10 @@ def _ranked(slate: Sequence[str], order: Sequence[int], style: Style) -> Verdict
     clear, vague = _apart(slate, order, style)
     left = tuple(p for p in range(len(slate)) if p not in clear)
     return Verdict(
-        Status.PARTIAL if left else Status.OK, ranking=clear, missing=left, ambiguous=_names(slate, vague, style)
+        Status.PARTIAL if left else Status.OK,
+        ranking=clear,
+        missing=left,
+        ambiguous=_names(slate, vague, style),
     )
 
 
@@ -149,7 +154,9 @@ def _accepted(slate: Sequence[str], half: Sequence[int], style: Style) -> Verdic
     return Verdict(status, accepted=clear, rejected=rejected, undecided=doubtful, ambiguous=names)
 
 
-def _apart(slate: Sequence[str], places: Sequence[int], style: Style) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _apart(
+    slate: Sequence[str], places: Sequence[int], style: Style
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Places whose name fits one title of the slate, and places whose name fits several."""
     counts = Counter(style.name(title) for title in slate)
     clear = tuple(p for p in places if counts[style.name(slate[p])] == 1)

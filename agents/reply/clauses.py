@@ -28,8 +28,6 @@ class Decision(NamedTuple):
     end: int
 
 
-
-
 def _phrases(pattern: str) -> re.Pattern[str]:
     """A pattern of phrases, in which any run of space stands for each space."""
     return re.compile(pattern.replace(" ", r"[^\S\n]+"), re.IGNORECASE)
@@ -69,15 +67,15 @@ _ASKING = re.compile(
 )
 _CONDITION = re.compile(r"[^:\n]*\b(?:if|unless)\b", re.IGNORECASE)
 _YES = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
-_NO = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE)
-_PERHAPS = _phrases(
-    r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:maybe|perhaps|possibly|not sure|unsure|undecided)\b"
+_NO = re.compile(
+    r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE
 )
+_PERHAPS = _phrases(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:maybe|perhaps|possibly|not sure|unsure|undecided)\b")
 _REACH = 400
 """Characters before and after a verb in which a negation or hedge may govern it."""
 _SENTENCE = re.compile(r"[.!?…]{1,6}[\"'”’)\]*_]{0,6}(?=\s|$)")
 _ABBREVIATED = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|No|Vol|Pt|etc|e\.g|i\.e)|(?<![^\W\d_])[^\W\d_])$", re.IGNORECASE
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Sgt|Lt|Capt|Col|Gen|Prof|Rev|St|Jr|Sr|vs|No|Vol|Pt|etc|e\.g|i\.e)|(?<![^\W\d_])[^\W\d_])$", re.IGNORECASE
 )
 # A new subject with its own "would" starts afresh, so an earlier negation does not reach it.
 _TURN = re.compile(

@@ -115,9 +115,11 @@ class _LineReader:
             self._listing.end = max(self._listing.end, mention.end)
             return
         self._listing.asides.append(mention)
-        self._listing.prose = True
-        if self._open and first and self._strict and (name := clean_name(pieces[-1].text)):
-            self._listing.unknown.append(name)
+        found = self._answer.text[mention.start : mention.end]
+        if self._open and first and self._strict and (name := clean_name(f"{pieces[-1].text}{found}")):
+            self._listing.unknown.append(name)  # the title ends a longer name
+        else:
+            self._listing.prose = True
         self._open = False
 
     def _tail(self, at: int, *, anything: bool) -> None:

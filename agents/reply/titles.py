@@ -24,10 +24,12 @@ _YEAR_LENGTH = 4
 _WORD_OF_NAME = r"(?:[A-Z0-9][^\s()]*|of|the|and|in|an?|to|for|on|from|with|&)"
 _SUBTITLE = rf":[ ]{_WORD_OF_NAME}(?:[ ]{_WORD_OF_NAME}){{0,7}}?"
 _ARTICLE = r",[ ](?:The|An?)"
+_GOES_ON = frozenset(":,")
 # What makes a title the beginning of another's: "Alien" in "Alien: Resurrection (1997)", "Jurassic Park" in "Lost World: Jurassic Park, The".
 _LONGER_DATED = re.compile(rf"(?:{_SUBTITLE}|{_ARTICLE})[ ]?\((?P<year>\d{{4}})\)")
 _LONGER = re.compile(
-    rf"(?:{_SUBTITLE})?{_ARTICLE}[ *_\"”']*$|:[ ](?:Part|Episode|Chapter|Volume|Vol\.)[ ](?:[IVXLC]+|\d+)\b", re.MULTILINE
+    rf"(?:{_SUBTITLE})?{_ARTICLE}[ *_\"”']*$|:[ ](?:Part|Episode|Chapter|Volume|Vol\.)[ ](?:[IVXLC]+|\d+)\b",
+    re.MULTILINE,
 )
 
 
@@ -117,11 +119,10 @@ class TitleIndex:
         chosen = self._cover(text, tokens)
         mentions: list[Mention] = []
         stops = [*(tokens.starts[first] for first, _, _ in chosen), len(text)][1:]
-        for (first, last, endings), stop in zip(chosen, stops, strict=True):
-            if ":" in text[tokens.ends[last - 1] : stop] or "," in text[tokens.ends[last - 1] : stop]:
-                endings = self._not_begun(endings, text, tokens.ends[last - 1], stop)
-                if not endings:
-                    continue
+        for (first, last, fitting), stop in zip(chosen, stops, strict=True):
+            endings = self._not_begun(fitting, text, tokens.ends[last - 1], stop)
+            if not endings:
+                continue
             mention = _mention(text, tokens, first, last, endings, self._marks)
             previous = mentions[-1] if mentions else None
             if previous and (both := _same(text, previous, mention)):
@@ -172,6 +173,8 @@ class TitleIndex:
 
     def _not_begun(self, endings: list[_Ending], text: str, at: int, stop: int) -> list[_Ending]:
         """The endings at which no longer name goes on, up to the next title: a subtitle or article with another year."""
+        if text[at : at + 1] not in _GOES_ON:
+            return endings
         if _LONGER.match(text, at, stop):
             return []
         found = _LONGER_DATED.match(text, at, stop)
@@ -229,7 +232,9 @@ def _mention(
     start, end = starts[first], ends[last - 1]
     opens = first == 0 or words[first - 1] in _CONNECTORS or _parts(text[ends[first - 1] : start])
     closes = last == len(words) or words[last] in _CONNECTORS or _parts(text[end : starts[last]])
-    capitals = sum(1 << i for i in range(last - first) if capitalised(text[starts[first + i] : ends[first + i]]))
+    capitals = sum(
+        1 << i for i in range(last - first) if capitalised(text[starts[first + i] : ends[first + i]])
+    )
     # A title all in small letters ("'burbs, The") shows by its first word.
     cased = any((e.capital or 1) & capitals == (e.capital or 1) for e in endings)
     if text[end : end + 1] in {")", "]"} and re.search(r"[(\[][^()\[\]]*\Z", text[start:end]):
@@ -237,7 +242,11 @@ def _mention(
     positions = tuple(sorted({ending.position for ending in endings}))
     # "Airplane!" and "Who Framed ...?" end no sentence of the reply.
     following = text[end : end + 1]
-    if following in "?!" and any(following in marks[p] for p in positions) and following not in text[start:end]:
+    if (
+        following in "?!"
+        and any(following in marks[p] for p in positions)
+        and following not in text[start:end]
+    ):
         end += 1
     return Mention(positions, start, end, last - first, cased, opens, closes)
 

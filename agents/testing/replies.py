@@ -52,7 +52,8 @@ def contradictions(verdict: Verdict, size: int, finish_reason: str, asked: Asked
     decided = verdict.status in DECIDED
     whole = verdict.status in {Status.OK, Status.REPAIRED}
     rules = {
-        "cut off, and yet not truncated": finish_reason == "length" and verdict.status is not Status.TRUNCATED,
+        "cut off, and yet not truncated": finish_reason == "length"
+        and verdict.status is not Status.TRUNCATED,
         "truncated, and yet not cut off": finish_reason != "length" and verdict.status is Status.TRUNCATED,
         "a decision of a reply that carries none": not decided and bool(verdict.ranking or stated),
         "no decision in a reply that carries one": decided and size > 0 and not (verdict.ranking or stated),

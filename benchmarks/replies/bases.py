@@ -30,7 +30,8 @@ def real_bases(pages: Iterable[Page], rankings: Iterable[Ranking]) -> list[Base]
         liked = [named.name for named in page.named if named.liked]
         order = ", ".join([*liked, *(named.name for named in page.named if not named.liked)])
         judged = "\n\n".join(
-            f"**{n.name}**: {n.reason} I would {'accept' if n.liked else 'not accept'} it." for n in page.named
+            f"**{n.name}**: {n.reason} I would {'accept' if n.liked else 'not accept'} it."
+            for n in page.named
         )
         reasons = "\n".join(f"{k}. **{n.name}** - {n.reason}" for k, n in enumerate(page.named, start=1))
         accepting = f"I would accept these recommendations: {page.watch or 'none of them'}"
@@ -43,7 +44,13 @@ def real_bases(pages: Iterable[Page], rankings: Iterable[Ranking]) -> list[Base]
         bases.append(Base(page.shown, texts, (page.feeling, page.reply)))
     for ranking in rankings:
         ranked = "\n".join(f"{n}. {line.split(' - ')[-1]}" for n, line in enumerate(ranking.lines, start=1))
-        bases.append(Base(ranking.shown, (ranking.reply, f"my ranking as Ann would be:\n{ranked}", ranked), (ranking.reply,)))
+        bases.append(
+            Base(
+                ranking.shown,
+                (ranking.reply, f"my ranking as Ann would be:\n{ranked}", ranked),
+                (ranking.reply,),
+            )
+        )
     return bases
 
 

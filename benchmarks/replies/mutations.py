@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
 
-    Mutation = Callable[[str, Sequence[str], random.Random], str]
+    Mutation = Callable[[str, random.Random], str]
 
 FRAGMENTS = (
     ", ", " > ", " → ", "\n", "\n\n", "1. ", "2) ", "- ", "* ", "**", "| ", "(", ")", '"', ": ", ". ", "; ", " and ", " but not ",
@@ -29,7 +29,8 @@ _LIST = re.compile(", ")
 def mutated(text: str, others: Sequence[str], rng: random.Random) -> str:
     """The text after one to four mutations; `others` are texts and titles to take from."""
     for _ in range(rng.choice((1, 1, 2, 3, 4))):
-        text = rng.choice(_MUTATIONS)(text, others, rng)
+        mutation = rng.choice(_MUTATIONS)
+        text = mutation(text, rng) if mutation else _splice(text, others, rng)
     return text
 
 
@@ -38,32 +39,32 @@ def _span(text: str, rng: random.Random, longest: int) -> tuple[int, int]:
     return start, min(len(text), start + rng.randrange(1, longest))
 
 
-def _cut(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _cut(text: str, rng: random.Random) -> str:
     return text[: rng.randrange(len(text) + 1)]
 
 
-def _cut_head(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _cut_head(text: str, rng: random.Random) -> str:
     return text[rng.randrange(len(text) + 1) :]
 
 
-def _drop(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _drop(text: str, rng: random.Random) -> str:
     start, end = _span(text, rng, 30)
     return text[:start] + text[end:]
 
 
-def _double(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _double(text: str, rng: random.Random) -> str:
     start, end = _span(text, rng, 200)
     return text[:end] + text[start:end] * rng.choice((1, 1, 2, 30)) + text[end:]
 
 
-def _inject(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _inject(text: str, rng: random.Random) -> str:
     for _ in range(rng.randrange(1, 5)):
         at = rng.randrange(len(text) + 1)
         text = text[:at] + rng.choice(FRAGMENTS) + text[at:]
     return text
 
 
-def _inject_word(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _inject_word(text: str, rng: random.Random) -> str:
     """At a word's border, where it keeps the words whole."""
     at = text.find(" ", rng.randrange(len(text) + 1)) + 1
     return text[:at] + rng.choice(FRAGMENTS) + text[at:]
@@ -74,33 +75,37 @@ def _splice(text: str, others: Sequence[str], rng: random.Random) -> str:
     return text[: rng.randrange(len(text) + 1)] + other[rng.randrange(len(other) + 1) :]
 
 
-def _shuffle_lines(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _shuffle_lines(text: str, rng: random.Random) -> str:
     lines = text.split("\n")
     rng.shuffle(lines)
     return "\n".join(lines)
 
 
-def _separators(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _separators(text: str, rng: random.Random) -> str:
     return _LIST.sub(rng.choice((" > ", "; ", " → ", "\n", " / ", " and ", ",", " | ", "\n- ", " - ")), text)
 
 
-def _lookalikes(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _lookalikes(text: str, rng: random.Random) -> str:
     start, end = _span(text, rng, 120)
     return text[:start] + text[start:end].translate(_LOOKALIKES) + text[end:]
 
 
-def _noise(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _noise(text: str, rng: random.Random) -> str:
     at = rng.randrange(len(text) + 1)
-    signs = "".join(chr(rng.choice((rng.randrange(128), rng.randrange(0x3000), rng.randrange(0x110000)))) for _ in range(rng.randrange(1, 6)))
+    signs = "".join(
+        chr(rng.choice((rng.randrange(128), rng.randrange(0x3000), rng.randrange(0x110000))))
+        for _ in range(rng.randrange(1, 6))
+    )
     return text[:at] + signs + text[at:]
 
 
-def _case(text: str, others: Sequence[str], rng: random.Random) -> str:
+def _case(text: str, rng: random.Random) -> str:
     start, end = _span(text, rng, 300)
     change = rng.choice((str.upper, str.lower, str.title, str.swapcase))
     return text[:start] + change(text[start:end]) + text[end:]
 
 
-_MUTATIONS: tuple[Mutation, ...] = (
-    _cut, _cut_head, _drop, _double, _inject, _inject_word, _splice, _shuffle_lines, _separators, _lookalikes, _noise, _case,
+_MUTATIONS: tuple[Mutation | None, ...] = (
+    _cut, _cut_head, _drop, _double, _inject, _inject_word, None, _shuffle_lines, _separators, _lookalikes, _noise, _case,
 )  # fmt: skip
+"""None: splice."""

@@ -17,11 +17,25 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOVIE = re.compile(r"MOVIE:[ \t]*(.*?)\s*[;\n]\s*ALIGN:\s*(\w+)(?:\s*[;\n]\s*REASON:[ \t]*([^\n]*))?", re.IGNORECASE)
+_MOVIE = re.compile(
+    r"MOVIE:[ \t]*(.*?)\s*[;\n]\s*ALIGN:\s*(\w+)(?:\s*[;\n]\s*REASON:[ \t]*([^\n]*))?", re.IGNORECASE
+)
 _WATCH = re.compile(r"WATCH:[ \t]*(.*?)[ \t]*(?:;[ \t]*REASON|\n|$)", re.IGNORECASE)
 _PAIR = re.compile(r"(?:^|[\[\n])[ \t]*(\d+)\.[ \t]*([^\n\]]*[^\n\].,; \t])")
 _RESTS = frozenset(
-    {"A", "An", "The", "Das", "Il", "Le", "La", "L'", "Les", "Queen of the Desert", "Thanks for Everything! Julie Newmar"}
+    {
+        "A",
+        "An",
+        "The",
+        "Das",
+        "Il",
+        "Le",
+        "La",
+        "L'",
+        "Les",
+        "Queen of the Desert",
+        "Thanks for Everything! Julie Newmar",
+    }
 )
 _CANDIDATES = re.compile(r"\(candidate movies\):\s*(.*?)\.?\n")
 
@@ -77,7 +91,8 @@ def pages(folder: Path) -> Iterator[Page]:
             row = json.loads(line)
             reply = row["reply"] or ""
             named = tuple(
-                Named(name, reason or "", liked.lower() == "yes") for name, liked, reason in _MOVIE.findall(reply)
+                Named(name, reason or "", liked.lower() == "yes")
+                for name, liked, reason in _MOVIE.findall(reply)
             )
             watch = _WATCH.search(reply)
             yield Page(
@@ -97,10 +112,10 @@ def rankings(folder: Path) -> Iterator[Ranking]:
                 listed = _CANDIDATES.search(row["Input_1"])
                 reply = row["Predictions"]
                 if listed is None:
-                    raise SystemExit(f"{file}: a prompt names no candidates, so this is another file than was read before")
-                yield Ranking(
-                    _split(listed.group(1)), reply, tuple(line for _, line in _PAIR.findall(reply))
-                )
+                    raise SystemExit(
+                        f"{file}: a prompt names no candidates, so this is another file than was read before"
+                    )
+                yield Ranking(_split(listed.group(1)), reply, tuple(line for _, line in _PAIR.findall(reply)))
 
 
 def _split(listed: str) -> tuple[str, ...]:

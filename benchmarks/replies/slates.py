@@ -44,7 +44,9 @@ def hard_slates(titles: Sequence[str], seed: int) -> Iterator[tuple[str, ...]]:
         neighbours = _pieces(title, words, holders) if "," in without_year(title) else []
         if not (related or neighbours):
             continue
-        crowd = dict.fromkeys([title, *related[: SIZE - 3], *neighbours, *rng.sample(commas, min(3, len(commas)))])
+        crowd = dict.fromkeys(
+            [title, *related[: SIZE - 3], *neighbours, *rng.sample(commas, min(3, len(commas)))]
+        )
         crowd |= dict.fromkeys(rng.sample(titles, min(2 * SIZE, len(titles))))
         yield tuple(list(crowd)[: min(SIZE, len(titles))])
 
@@ -56,7 +58,9 @@ def _containing(title: str, words: dict[str, tuple[str, ...]], holders: dict[str
         return []
     rarest = min(name, key=lambda word: len(holders[word]))
     row = f" {' '.join(name)} "
-    return sorted(other for other in holders[rarest] if other != title and row in f" {' '.join(words[other])} ")
+    return sorted(
+        other for other in holders[rarest] if other != title and row in f" {' '.join(words[other])} "
+    )
 
 
 def _pieces(title: str, words: dict[str, tuple[str, ...]], holders: dict[str, set[str]]) -> list[str]:

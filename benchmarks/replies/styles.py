@@ -10,9 +10,7 @@ from benchmarks.replies.slates import without_year
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_ARTICLE_LAST = re.compile(
-    r"^(.*), (The|An?|Les?|La|L'|El|Los|Las|Il|Lo|Das|Der|Die|Den|Det|De|Het|Un|Une)$"
-)
+_ARTICLE_LAST = re.compile(r"^(.*), (The|An?|Les?|La|L'|El|Los|Las|Il|Lo|Das|Der|Die|Den|Det|De|Het|Un|Une)$")
 
 
 class Style(NamedTuple):
@@ -24,7 +22,7 @@ class Style(NamedTuple):
 
 
 def natural(title: str) -> str:
-    """ "Game, The (1997)" as one says it: "The Game (1997)"."""
+    """A title as one says it: "Game, The (1997)" is "The Game (1997)"."""
     name = without_year(title)
     found = _ARTICLE_LAST.match(name)
     if not found:
