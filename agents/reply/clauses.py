@@ -61,9 +61,12 @@ _MISFIT = _phrases(
 _EXCLUDED = _phrases(
     rf"\b(?:not|except(?: for)?|excluding|without|nor|rather than|instead of|other than)\b[^\w{TITLE}]*(?:the\s+)?(?={TITLE})",
 )
-# A question up to its mark; dots that end a title, and its year, do not end the sentence.
+# A question up to its mark; dots that end a title, and its year, do not end the sentence. A list after a colon asks nothing.
 _ASKING = re.compile(
-    rf"(?:[^.!?\n(]|(?<={TITLE})[.!]+(?=[ *_\"'”’)\]]{{0,4}}\?)|\((?:{TITLE}+|\d{{4}})\))*\?"
+    rf"(?:[^.!?:\n(]|(?<={TITLE})[.!]+(?=[ *_\"'”’)\]]{{0,4}}\?)|\((?:{TITLE}+|\d{{4}})\))*\?"
+)
+_INVERTED = _phrases(
+    r"\b(?:should|would|could|shall|can|will|do|did|why|who|what) (?:I|we|you|one|anyone|anybody)\b"
 )
 _CONDITION = re.compile(r"[^:\n]*\b(?:if|unless)\b", re.IGNORECASE)
 _YES = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
@@ -75,7 +78,8 @@ _REACH = 400
 """Characters before and after a verb in which a negation or hedge may govern it."""
 _SENTENCE = re.compile(r"[.!?…]{1,6}[\"'”’)\]*_]{0,6}(?=\s|$)")
 _ABBREVIATED = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|Sgt|Lt|Capt|Col|Gen|Prof|Rev|St|Jr|Sr|vs|No|Vol|Pt|etc|e\.g|i\.e)|(?<![^\W\d_])[^\W\d_])$", re.IGNORECASE
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Sgt|Lt|Capt|Col|Gen|Prof|Rev|St|Jr|Sr|vs|No|Vol|Pt|etc|e\.g|i\.e)|(?<![^\W\d_])[^\W\d_])$",
+    re.IGNORECASE,
 )
 # A new subject with its own "would" starts afresh, so an earlier negation does not reach it.
 _TURN = re.compile(
@@ -134,7 +138,8 @@ def _stance(before: str, verb: re.Match[str], after: str) -> Stance:
         return Stance.UNDECIDED
     breath = re.split(rf"[,:{TITLE}{NUMBERED}{BULLET}]", before)[-1]
     negated = bool(_NEGATION.search(breath))
-    doubtful = bool(_HEDGE_BEFORE.search(before)) or bool(_NEGATION.search(before)) != negated
+    doubtful = bool(_HEDGE_BEFORE.search(before) or _INVERTED.search(before))
+    doubtful = doubtful or bool(_NEGATION.search(before)) != negated
     if verb.group(2):
         return Stance.UNDECIDED if negated or doubtful else Stance.REJECT
     if negated or _NEGATED_OBJECT.match(after):

@@ -93,7 +93,7 @@ class TitleIndex:
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._years = [year_of(title) for title in titles]
-        self._marks = [_MARKS.intersection(title) for title in titles]
+        self._marks = ["".join(sign for sign in title if sign in _MARKS) for title in titles]
         self._root = _Node()
         for position, title in enumerate(titles):
             for words, spaced, capital, distance, moved in aliases(title):
@@ -226,7 +226,7 @@ def _bracketed_year(text: str, tokens: Tokens, at: int) -> int | None:
 
 
 def _mention(
-    text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending], marks: Sequence[frozenset[str]]
+    text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending], marks: Sequence[str]
 ) -> Mention:
     starts, ends, words = tokens.starts, tokens.ends, tokens.words
     start, end = starts[first], ends[last - 1]
@@ -237,16 +237,12 @@ def _mention(
     )
     # A title all in small letters ("'burbs, The") shows by its first word.
     cased = any((e.capital or 1) & capitals == (e.capital or 1) for e in endings)
-    if text[end : end + 1] in {")", "]"} and re.search(r"[(\[][^()\[\]]*\Z", text[start:end]):
-        end += 1
     positions = tuple(sorted({ending.position for ending in endings}))
-    # "Airplane!" and "Who Framed ...?" end no sentence of the reply.
-    following = text[end : end + 1]
-    if (
-        following in "?!"
-        and any(following in marks[p] for p in positions)
-        and following not in text[start:end]
-    ):
+    # "Airplane!" and "Who Framed Roger Rabbit?" end no sentence of the reply.
+    mark = text[end : end + 1]
+    if mark in _MARKS and text.count(mark, start, end) < max(marks[p].count(mark) for p in positions):
+        end += 1
+    if text[end : end + 1] in {")", "]"} and re.search(r"[(\[][^()\[\]]*\Z", text[start:end]):
         end += 1
     return Mention(positions, start, end, last - first, cased, opens, closes)
 
