@@ -30,7 +30,7 @@ from benchmarks.recording import record
 from benchmarks.replies.bases import Base, real_bases, written_bases
 from benchmarks.replies.mutations import mutated
 from benchmarks.replies.negations import negated_clause, placed, says_nothing_for
-from benchmarks.replies.real import pages, rankings, replies_folder
+from benchmarks.replies.real import RANKED, pages, rankings, replies_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -102,7 +102,8 @@ def _bases(*, quick: bool) -> list[Base]:
 
         return written_bases(list(data.load("embedded").items["title"]), 1, _SEED)
     folder = replies_folder()
-    return real_bases(pages(folder), rankings(folder))
+    whole = [ranking for ranking in rankings(folder) if len(ranking.shown) == RANKED]
+    return real_bases(pages(folder), whole)
 
 
 def _measured(count: int, *, quick: bool) -> tuple[dict[str, Any], list[Finding]]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agents.reply import Asked, Verdict, parse
 from benchmarks.recording import record
-from benchmarks.replies.real import pages, rankings, replies_folder
+from benchmarks.replies.real import RANKED, pages, rankings, replies_folder
 from benchmarks.replies.slates import without_year
 from benchmarks.replies.styles import natural
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 _SEED = 20
 _QUICK_PAGES = 300
-_RANKED = 19
-"""Candidates of a three-step ranking; four prompts of 340 have their list of titles torn, and are left out."""
 _RANK, _ACCEPT = Asked(accept=False, rank=True), Asked(accept=True, rank=False)
 _HAND_CHECK = {
     "sample": 200,
@@ -79,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options.parse_args(arguments)
     folder = replies_folder()
     some = list(pages(folder))
-    ranked = [ranking for ranking in rankings(folder) if len(ranking.shown) == _RANKED]
+    ranked = [ranking for ranking in rankings(folder) if len(ranking.shown) == RANKED]
     if chosen.quick:
         some = some[:_QUICK_PAGES]
     if chosen.sample:

@@ -18,7 +18,9 @@ _SEPARATOR_COST = 3
 _SEPARATOR = re.compile(r"[,;.|]|(?:^|\s)[-–—]+(?:\s|$)")
 _SAME_FILM = re.compile(r"\s*[(\[/]\s*(?:a\.?k\.?a\.?\s+)?\Z", re.IGNORECASE)
 _CONNECTORS = frozenset({"and", "or", "then", "but", BREAK, ARROW})
-_MARKS = frozenset("?!")
+# Marks that end the name of a film.
+_MARKS = re.compile(r"(?<=\w)[.?!…]+(?=$|\s*\(|,\s|\))")
+_ENDINGS = frozenset(".?!…")
 _COMMA = re.compile(r"[\s.!?'’]*,\s*")
 _YEAR_LENGTH = 4
 _WORD_OF_NAME = r"(?:[A-Z0-9][^\s()]*|of|the|and|in|an?|to|for|on|from|with|&)"
@@ -93,7 +95,7 @@ class TitleIndex:
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._years = [year_of(title) for title in titles]
-        self._marks = ["".join(sign for sign in title if sign in _MARKS) for title in titles]
+        self._marks = [_MARKS.findall(title) for title in titles]
         self._root = _Node()
         for position, title in enumerate(titles):
             for words, spaced, capital, distance, moved in aliases(title):
@@ -226,7 +228,7 @@ def _bracketed_year(text: str, tokens: Tokens, at: int) -> int | None:
 
 
 def _mention(
-    text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending], marks: Sequence[str]
+    text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending], marks: Sequence[Sequence[str]]
 ) -> Mention:
     starts, ends, words = tokens.starts, tokens.ends, tokens.words
     start, end = starts[first], ends[last - 1]
@@ -238,10 +240,13 @@ def _mention(
     # A title all in small letters ("'burbs, The") shows by its first word.
     cased = any((e.capital or 1) & capitals == (e.capital or 1) for e in endings)
     positions = tuple(sorted({ending.position for ending in endings}))
-    # "Airplane!" and "Who Framed Roger Rabbit?" end no sentence of the reply.
-    mark = text[end : end + 1]
-    if mark in _MARKS and text.count(mark, start, end) < max(marks[p].count(mark) for p in positions):
-        end += 1
+    # "Airplane!", "Titan A.E." and "Who Framed Roger Rabbit?" end no sentence of the reply.
+    if text[end : end + 1] in _ENDINGS:
+        written = _MARKS.findall(text, start, end)
+        for mark, count in {(mark, marks[p].count(mark)) for p in positions for mark in marks[p]}:
+            if text.startswith(mark, end) and written.count(mark) < count:
+                end += len(mark)
+                break
     if text[end : end + 1] in {")", "]"} and re.search(r"[(\[][^()\[\]]*\Z", text[start:end]):
         end += 1
     return Mention(positions, start, end, last - first, cased, opens, closes)

@@ -40,6 +40,10 @@ _RESTS = frozenset(
 _CANDIDATES = re.compile(r"\(candidate movies\):\s*(.*?)\.?\n")
 
 
+RANKED = 19
+"""Candidates of a three-step ranking; four prompts of 340 have their list of titles torn, and are left out of what is measured."""
+
+
 class Named(NamedTuple):
     """A title as a reply writes it, and the reason given."""
 

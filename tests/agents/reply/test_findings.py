@@ -9,8 +9,9 @@ SLATE = [
     "Heat (1995)", "Hard Day's Night, A (1964)", "Alien (1979)", "Say Anything... (1989)", "Who Framed Roger Rabbit? (1988)",
     "Shall We Dance? (Shall We Dansu?) (1996)", "Airplane! (1980)", "eXistenZ (1999)", "'burbs, The (1989)", "Contact (1997)",
     "Jurassic Park (1993)", "Haunted World of Edward D. Wood Jr., The (1995)",
+    "Titan A.E. (2000)",
 ]  # fmt: skip
-HEAT, HARD, ALIEN, SAY, ROGER, DANCE, AIRPLANE, EXISTENZ, BURBS, CONTACT, JURASSIC, WOOD = range(12)
+HEAT, HARD, ALIEN, SAY, ROGER, DANCE, AIRPLANE, EXISTENZ, BURBS, CONTACT, JURASSIC, WOOD, TITAN = range(13)
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,14 @@ def test_what_accepts_nothing(clause, before):
         ("Who Framed Roger Rabbit? (1988)", ROGER),
         ("Airplane!", AIRPLANE),
         ("Shall We Dance?", DANCE),
+        ("Titan A.E.", TITAN),
     ],
 )
 def test_the_mark_of_a_title_is_none_of_the_sentence(title, place):
     assert parse(f"Should I accept {title}? No.", SLATE, "stop", ACCEPT).accepted == ()
+    assert (
+        parse(f"I would only accept {title} if nothing else were on.", SLATE, "stop", ACCEPT).accepted == ()
+    )
     assert parse(f"I would accept {title}, and Heat.", SLATE, "stop", ACCEPT).accepted == (place, HEAT)
 
 
