@@ -7,7 +7,7 @@ holds a comma whose pieces are titles, one with these beside it. Each slate is r
 Without its year, a title may name two films of its slate. Such a name has to be reported as ambiguous, with neither film chosen; these names are counted
 in `ambiguous`, and a reply that holds one is exact if it is right in that too.
 
-`microseconds_per_reply` is of reading a reply on a slate that has been read before, `microseconds_per_slate` of its first reading, once. Needs
+`microseconds_per_reply` is the processor time of reading a reply on a slate that has been read before, `microseconds_per_slate` of its first reading, once. Needs
 the environment variable SCREENTEST_DATA; --quick takes the embedded titles.
 """
 
@@ -83,13 +83,13 @@ def measured(data: str, titles: Sequence[str], parser: Parser) -> dict[str, Any]
     ambiguous = misses = 0
     reading = first = 0.0
     for number, slate in enumerate([*drawn, *hard]):
-        began = time.perf_counter()
+        began = time.process_time()
         parser("", slate, "stop", _RANK)
-        first += time.perf_counter() - began
+        first += time.process_time() - began
         for reply in written(slate, random.Random(f"replies {_SEED} {number}")):
-            began = time.perf_counter()
+            began = time.process_time()
             verdict = parser(reply.text, reply.slate, "stop", reply.asked)
-            reading += time.perf_counter() - began
+            reading += time.process_time() - began
             replies[reply.style] += 1
             ambiguous += len(reply.meant.ambiguous)
             if _marks_aside(verdict) == _marks_aside(reply.meant):
