@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from scenarios.arms import KEYS, either, some_arm
 from scenarios.section import (
     Count,
     FilePath,
@@ -30,6 +31,7 @@ from scenarios.section import (
     named,
 )
 
+_ONE_REPLICATE = 1
 MODELS = tuple(
     "popularity itemknn ease ease-recent bprmf svdpp vbpr lightgcn mmgcn mmgcl mcln sasrec comirec umi uim uim-faithful".split()
 )
@@ -198,11 +200,18 @@ class Setup(Section):
     @model_validator(mode="before")
     @classmethod
     def _one_arm(cls, value: object) -> object:
-        several = {"arms", "sweep", "replicates"} - cls.model_fields.keys()
-        if isinstance(value, dict) and (found := sorted(several & value.keys())):
+        if not isinstance(value, dict):
+            return value
+        # Written out with its defaults, a scenario that compares nothing has the keys as well.
+        found = [
+            key
+            for key in KEYS
+            if key not in cls.model_fields and value.get(key) not in (None, _ONE_REPLICATE)
+        ]
+        if found:
             raise ValueError(
-                f"should not hold {' and '.join(found)} here, where one recommender is trained: a study of several is run by "
-                "python -m recommender.study"
+                f"should not hold {' and '.join(sorted(found))} here, where one recommender is trained: a study of several is "
+                "run by python -m recommender.study, or, with an audience, by python -m simulator.run"
             )
         return value
 
@@ -239,10 +248,12 @@ class Study(Setup):
     replicates: Count = 1
     """Trainings of each arm, with the seeds seed, seed + 1, ... in all arms alike; the metrics of a user are averaged over
     them."""
-    arms: dict[str, dict[_Key, JsonValue]] | None = None
+    arms: Annotated[dict[str, dict[_Key, JsonValue]] | None, AfterValidator(some_arm)] = None
     """What is compared: by name, the dotted keys that an arm changes. The first arm is what the others are compared with."""
     sweep: Annotated[
-        dict[_Key, Annotated[tuple[JsonValue, ...], Field(strict=False)]] | None, Field(validate_default=True)
+        dict[_Key, Annotated[tuple[JsonValue, ...], Field(strict=False)]] | None,
+        Field(validate_default=True),
+        AfterValidator(either),
     ] = None
     """Instead of arms: a dotted key and its values, one arm for each; of several keys their product."""
     cold_start: ColdStart | None = None
@@ -250,32 +261,15 @@ class Study(Setup):
     cutoffs: PositiveInts = (10, 50)
     """HR and NDCG are taken at these, increasing; figures draw the first."""
 
-    @field_validator("arms")
-    @classmethod
-    def _some_arm(
-        cls, value: dict[str, dict[str, JsonValue]] | None
-    ) -> dict[str, dict[str, JsonValue]] | None:
-        if value is not None and not value:
-            raise ValueError("should name one arm at least, such as `UiM: {}`")
-        return value
-
     @field_validator("sweep")
     @classmethod
-    def _either(
+    def _something_to_compare(
         cls, value: dict[str, tuple[JsonValue, ...]] | None, info: ValidationInfo
     ) -> dict[str, tuple[JsonValue, ...]] | None:
-        if value is None:
-            # An arm that is wrong is told already; it is not a second mistake that there is none.
-            if "arms" in info.data and info.data["arms"] is None:
-                raise ValueError(
-                    "should hold arms or a sweep to compare; one recommender alone is trained by python -m recommender.train"
-                )
-            return None
-        if info.data.get("arms") is not None:
-            raise ValueError("should be left out where there are arms: one of the two says what is compared")
-        if not value or not all(value.values()):
+        # An arm that is wrong is told already; it is not a second mistake that there is none.
+        if value is None and "arms" in info.data and info.data["arms"] is None:
             raise ValueError(
-                "should name a key and its values, such as `recommender.params.interests: [1, 2, 3]`"
+                "should hold arms or a sweep to compare; one recommender alone is trained by python -m recommender.train"
             )
         return value
 

@@ -18,6 +18,7 @@ from recommender.data.candidates import sample_candidates
 from recommender.data.content import with_images, with_texts
 from recommender.data.dataset import DataError
 from recommender.data.histories import Histories
+from recommender.data.negatives import known_negatives
 from recommender.data.splitting import prepare
 from recommender.evaluation import evaluate
 from recommender.features.catalogue import catalogue_text, catalogue_visual
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from recommender.data.dataset import Dataset
+    from recommender.data.dataset import Dataset, Interactions
     from recommender.data.splitting import Split
     from recommender.features.catalogue import CatalogueFeatures
     from recommender.models import Recommender
@@ -54,6 +55,9 @@ class Prepared:
     labels: ProfileLabels
     fingerprint: str
     """Hash of users, items and interactions after filtering."""
+    read: Dataset = field(repr=False, compare=False)
+    """As read, before any filter."""
+    min_rating: float
     _encoded: dict[tuple[str, str, int], CatalogueFeatures | None] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -62,6 +66,11 @@ class Prepared:
     def profile(self) -> Tensor:
         """(U, F) labels of all users, from train."""
         return self.labels.labels(self.split.train)
+
+    @cached_property
+    def disliked(self) -> Interactions:
+        """Ratings of the users below the threshold, at any time: known negatives, told to nobody."""
+        return known_negatives(self.read, self.split.dataset, self.min_rating)
 
     @cached_property
     def train(self) -> Histories:
@@ -117,7 +126,8 @@ def prepare_data(setup: Setup) -> Prepared:
             f"{dataset.name}: histories are too short for a validation and a test part; raise data.core, or use "
             "data.split: leave-one-out"
         )
-    return Prepared(split, ProfileLabels(split.dataset, split.train), _fingerprint(split))
+    labels = ProfileLabels(split.dataset, split.train)
+    return Prepared(split, labels, _fingerprint(split), dataset, chosen.min_rating)
 
 
 def check_recommender(setup: Setup) -> None:

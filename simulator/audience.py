@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,13 @@ from prompts import inline, load_family
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import history_profile, known_for, truncated
-from simulator.scenario import ScenarioError
-from simulator.scenario.plan import VALIDATION_ROUND, history_lengths, validation_users
+from simulator.held_out import able_users, liked_items, told_history
+from simulator.scenario import ScenarioError, arms_of
+from simulator.scenario.plan import VALIDATION_ROUND, validation_users
 from simulator.world import Member
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from agents.persona import Persona
     from recommender.data.dataset import Interactions
     from recommender.pipeline import Prepared
-    from simulator.scenario import Scenario
-    from simulator.scenario.schema import Users
+    from simulator.scenario import Arm, Scenario
+    from simulator.scenario.schema import Slates, Users
 
 _FAVOURITE_GENRES = 3
 _MOST_SLOTS = 4
@@ -48,30 +49,45 @@ _MOST_SLOTS = 4
 
 @dataclass(frozen=True)
 class Audience:
-    """Rows of the simulated users in the users' table, those whose validation turns choose the weight, the arms."""
+    """Rows of an arm's users in the users' table, and of those whose validation turns choose its weight."""
 
     users: NDArray[np.int64]
     validation_users: NDArray[np.int64]
     lengths: Mapping[str, int | None]
-    """History length of each arm."""
+    """By the name under which its turns are recorded: history length."""
 
 
-def choose_audience(scenario: Scenario, prepared: Prepared) -> Audience:
-    """Draw users whose history is at least as long as the longest truncation, the same for every arm.
+def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = None) -> Audience:
+    """Draw users whose history is at least as long as the longest truncation, the same for every arm of the scenario.
 
-    ScenarioError if there are fewer than asked for.
+    `arm` is one of them, the first if none is given. ScenarioError if there are fewer users than asked for.
     """
     split = prepared.split
-    lengths = history_lengths(scenario)
-    longest = max((length for length in lengths.values() if length is not None), default=1)
-    rows = keyed_generator(scenario.seed, "audience").permutation(known_for(split, longest))
+    arms = arms_of(scenario)
+    chosen_arm = arm or arms[0]
+    every_length = [length for each in arms for length in each.lengths.values() if length is not None]
+    longest = max(every_length, default=1)
+    known = known_for(split, longest)
+    for each in arms:
+        known = known[able_users(each.scenario, prepared)[known]]
+    rows = keyed_generator(scenario.seed, "audience").permutation(known)
     if len(rows) < scenario.users.count:
+        held_out, remedy = "held-out items", "users.count or cold_start.lengths"
+        if scenario.slates.source == "held_out":
+            wanted = dict.fromkeys(_taken(each.scenario.slates) for each in arms)
+            held_out = f"held-out items for a slate of {' and one of '.join(wanted)}"
+            remedy = "users.count, slates.size or cold_start.lengths"
         raise ScenarioError(
             f"users.count is {scenario.users.count}, but {split.dataset.label} has {len(rows)} users with at least "
-            f"{longest} train interactions and held-out items; lower users.count or cold_start.lengths"
+            f"{longest} train interactions and {held_out}; lower {remedy}"
         )
     chosen = rows[: scenario.users.count]
-    return Audience(np.sort(chosen), np.sort(chosen[: validation_users(scenario)]), lengths)
+    validating = chosen[: validation_users(chosen_arm.scenario)]
+    return Audience(np.sort(chosen), np.sort(validating), chosen_arm.lengths)
+
+
+def _taken(slates: Slates) -> str:
+    return f"{slates.liked_count} liked and {slates.others_count} {slates.others} others"
 
 
 def make_script(scenario: Scenario) -> Script:
@@ -100,37 +116,43 @@ def _model_asked_for(users: Users) -> str:
     return Path(name).name if users.client == "local" else name
 
 
-def make_members(scenario: Scenario, prepared: Prepared, audience: Audience, phase: str) -> list[Member]:
-    """Every (arm, user) of a phase: persona and memory from the truncated history, targets from what is held out.
+def make_members(
+    scenario: Scenario, prepared: Prepared, audience: Audience, phase: str, replicates: int = 1
+) -> list[Member]:
+    """Every (arm, replicate, user) of a phase: persona and memory from the truncated history, targets from what is held out.
 
     RuntimeError if a held-out item were about to be told as watched: no prompt may ever hold one.
     """
     split = prepared.split
     rows = audience.users if phase == "test" else audience.validation_users
-    targets = _by_user(split.targets(phase), rows)
+    liked, disliked = liked_items(scenario, split, phase), prepared.disliked
+    targets, negatives = _by_user(liked, rows), _by_user(disliked, rows)
     user_ids = split.dataset.users["user_id"].tolist()
     item_ids = split.dataset.items["item_id"].tolist()
     titles = [inline(title) for title in split.dataset.items["title"]]
     members = []
     for arm, length in audience.lengths.items():
-        whole = split.history(phase)
+        whole = told_history(scenario, split, phase)
         history = truncated(whole, length)
         labels = history_profile(prepared.labels, split, whole, length).numpy()
         past = _by_user(history, rows)
+        group = []
         for row in rows.tolist():
             seen = history.take(past[row])
-            held_out = split.targets(phase).item[targets[row]]
-            if np.isin(held_out, seen.item).any():
+            held_out, negative = liked.take(targets[row]), disliked.take(negatives[row])
+            if np.isin(np.concatenate([held_out.item, negative.item]), seen.item).any():
                 raise RuntimeError(f"{arm}, user {user_ids[row]}: a held-out item stands in the history")
-            members.append(
+            group.append(
                 Member(
                     arm,
                     user_ids[row],
                     _persona(scenario, prepared, row, labels[row], seen),
                     _memory(titles, seen),
-                    tuple(item_ids[item] for item in held_out.tolist()),
+                    tuple(item_ids[item] for item in held_out.item.tolist()),
+                    _ratings(item_ids, held_out) | _ratings(item_ids, negative),
                 )
             )
+        members += [replace(member, replicate=number) for number in range(replicates) for member in group]
     return members
 
 
@@ -142,7 +164,9 @@ def make_reader(prepared: Prepared) -> PromptReader:
 def make_nulls(scenario: Scenario, prepared: Prepared, reader: PromptReader) -> dict[str, EmbeddedClient]:
     """The null users of every report."""
     split = prepared.split
-    validation, test = (_held_out(prepared, phase) for phase in ("validation", "test"))
+    validation, test = (
+        _held_out(prepared, liked_items(scenario, split, phase)) for phase in ("validation", "test")
+    )
 
     def liked(draw: Draw) -> frozenset[int]:
         return (validation if draw.round == VALIDATION_ROUND else test).get(draw.user, frozenset())
@@ -156,8 +180,7 @@ def make_nulls(scenario: Scenario, prepared: Prepared, reader: PromptReader) -> 
     }
 
 
-def _held_out(prepared: Prepared, phase: str) -> dict[str, frozenset[int]]:
-    targets = prepared.split.targets(phase)
+def _held_out(prepared: Prepared, targets: Interactions) -> dict[str, frozenset[int]]:
     user_ids = prepared.split.dataset.users["user_id"].tolist()
     found: dict[str, set[int]] = {}
     for user, item in zip(targets.user.tolist(), targets.item.tolist(), strict=True):
@@ -171,14 +194,19 @@ def make_client(
     audience: Audience,
     reader: PromptReader,
     nulls: Mapping[str, EmbeddedClient],
+    knowledge: Callable[[], ItemKnowledge] | None = None,
 ) -> ChatClient:
-    """What answers for the users; ClientSetupError or ScenarioError says what is missing."""
+    """What answers for the users; ClientSetupError or ScenarioError says what is missing.
+
+    `knowledge` gives a stand-in what it knows of the items, made anew if it is not given.
+    """
     users = scenario.users
     if users.client in nulls:
         return nulls[users.client]
     if users.client == "standin":
         config = StandInConfig(**users.standin.model_dump())
-        return StandIn(reader, _knowledge(scenario, prepared, audience), config, scenario.seed)
+        known = knowledge() if knowledge else make_knowledge(scenario, prepared, audience)
+        return StandIn(reader, known, config, scenario.seed)
     if users.client == "openai":
         # Imported here: embedded audiences need not wait for a client.
         from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
@@ -212,7 +240,7 @@ def _local_model(users: Users) -> ChatClient:
     return LocalClient(users.model, settings, timeout=users.timeout_s)
 
 
-def _knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -> ItemKnowledge:
+def make_knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -> ItemKnowledge:
     """Item knowledge from the train rows of everybody but the simulated users."""
     split = prepared.split
     others = np.setdiff1d(np.arange(len(split.dataset.users)), audience.users)
@@ -265,6 +293,12 @@ def _memory(titles: list[str], history: Interactions) -> Memory:
     return Memory(
         tuple(Experience(titles[item], None if isnan(rating) else rating) for item, rating in pairs)
     )
+
+
+def _ratings(item_ids: list[str], inter: Interactions) -> dict[str, float]:
+    """Real ratings by item id; what has none is left out."""
+    pairs = zip(inter.item.tolist(), inter.rating.tolist(), strict=True)
+    return {item_ids[item]: rating for item, rating in pairs if not isnan(rating)}
 
 
 def _by_user(inter: Interactions, rows: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:

@@ -3,49 +3,47 @@
 from __future__ import annotations
 
 import gc
-import shutil
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.llm import CacheError, ClientSetupError, Endpoint, Gateway, Halt, ReplayMiss, token_counter
+from agents.llm import CacheError, ClientSetupError, Gateway, Halt, ReplayMiss, token_counter
 from prompts import TemplateError
 from recommender.caching import CacheFolderError
 from recommender.data.dataset import DataError
 from recommender.models import ModelError
-from recommender.pipeline import (
-    build_recommender,
-    check_recommender,
-    describe,
-    train_recommender,
-)
 from recommender.trained_directory import DirectoryError, read_json, write_json
-from recommender.training import load, save
-from simulator.forecast import Forecaster
-from simulator.game import Game
+from simulator.forecast import Forecaster, total
+from simulator.game import Game, Side
+from simulator.lines import lines_of, open_lines, recorded, told_of
 from simulator.outcome import Outcome, measured
-from simulator.proposing import RecommenderProposer, RecordedProposer
+from simulator.proposing import RecordedProposer
+from simulator.recommenders import check_recommenders, make_proposers
 from simulator.refinement import RefinementError
 from simulator.resuming import check_same_run, check_same_scenario, drop_stale_proposals
 from simulator.scenario import ScenarioError
 from simulator.scenario import load as read_scenario
-from simulator.sending import answers_at_hand, make_budget, open_gateway, prices_of
+from simulator.sending import answers_at_hand, open_ledger, prices_of
 from simulator.study import Study
 from simulator.transcript.directory import RunDirectory
 from simulator.transcript.journal import CallJournal, JournalError
-from simulator.transcript.manifest import environment
-from simulator.transcript.proposals import resumed_proposals
+from simulator.transcript.manifest import environment, recorded_arms
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agents.llm import ChatClient
     from recommender.stages import Stages
     from simulator.forecast import Forecast
+    from simulator.game import Asks
+    from simulator.lines import Line
+    from simulator.proposing import Proposer
     from simulator.scenario import Scenario
     from simulator.sending import Sending
+    from simulator.transcript.manifest import RecordedArm
 
 __all__ = [
     "MISTAKES",
@@ -117,29 +115,42 @@ def forecast_rest(
     return found.directory, _forecast(found, stages)
 
 
-def replay(recorded: Path, scenario: Scenario, out: Path | None, stages: Stages) -> Outcome:
+def replay(run: Path, scenario: Scenario, out: Path | None, stages: Stages) -> Outcome:
     """Play a recorded run again into a new run directory.
 
     It trains nothing, constructs no client and opens no socket: slates come from the recorded proposals, answers from
     the journal, and a call that is not there raises ReplayMiss.
     """
-    source = RunDirectory.open(recorded)
+    source = RunDirectory.open(run)
     study = Study.of(scenario, stages)
     manifest = read_json(source.manifest)
     study.check_data(manifest, source.manifest)
-    endpoint, client = Endpoint(**manifest["endpoint"]), manifest["client"]
+    asked = recorded_arms(manifest)
+    if missing := [each.name for each in study.conditions if each.name not in asked]:
+        raise TranscriptError(
+            f"{source.manifest}: the run has no arm {missing[0]!r} but {', '.join(filter(None, asked)) or 'none'}; replay the "
+            "scenario that was run"
+        )
+    arms = [
+        replace(
+            told_of(study, each, asked[each.name].client, asked[each.name].endpoint),
+            recommender=asked[each.name].recommender,
+        )
+        for each in study.conditions
+    ]
     directory = RunDirectory.create(out, _RUNS, scenario.name)
-    for name in ("calls", "proposals", "training"):
-        shutil.copyfile(getattr(source, name), getattr(directory, name))
-    told = study.manifest(client, endpoint, {"replay_of": str(recorded)})
+    source.copy_record(directory)
+    told = study.manifest(arms, {"replay_of": str(run)})
     directory.begin(study.as_run(), told)
-    with (
-        _collector_off(),
-        CallJournal(directory.calls, "read") as journal,
-        Gateway(None, journal, endpoint=endpoint) as gateway,
-    ):
-        game = Game(study, RecordedProposer(directory.proposals), gateway, client, stages)
-        return measured(study, directory, told, game, None, stages)
+    with _collector_off(), ExitStack() as stack:
+        journal = stack.enter_context(CallJournal(directory.calls, "read"))
+        gateways = {
+            endpoint: stack.enter_context(Gateway(None, journal, endpoint=endpoint))
+            for endpoint in {arm.endpoint: None for arm in arms}
+        }
+        proposer = RecordedProposer(directory.proposals)
+        sides = {arm.name: Side(proposer, gateways[arm.endpoint], arm.client) for arm in arms}
+        return measured(study, directory, told, arms, Game(study, sides, stages), (), stages)
 
 
 @dataclass(frozen=True)
@@ -147,22 +158,30 @@ class _Begun:
     """A live run that has its directory."""
 
     study: Study
-    client: ChatClient
+    clients: tuple[ChatClient, ...]
+    """Of each arm."""
+    lines: list[Line]
+    arms: list[RecordedArm]
     directory: RunDirectory
     manifest: dict[str, Any]
     sending: Sending
 
+    def sides(self, proposers: Mapping[str, Proposer], gateways: Mapping[str, Asks]) -> dict[str, Side]:
+        """Who proposes and answers, by arm."""
+        return {arm.name: Side(proposers[arm.name], gateways[arm.name], arm.client) for arm in self.arms}
+
 
 def _begin(scenario: Scenario, out: Path | None, stages: Stages, sending: Sending) -> _Begun:
-    check_recommender(scenario)
+    check_recommenders(scenario)
     study = Study.of(scenario, stages)
-    client = study.client(stages)
+    clients = study.clients(stages)
+    lines, arms = lines_of(study, clients), recorded(study, clients)
     directory = RunDirectory.create(out, _RUNS, scenario.name)
     recording = None if sending.recording is None else str(sending.recording)
     how = {"replay_of": None, "recording": recording, "refresh": sending.refresh}
-    manifest = study.manifest(client.label, Endpoint.of(client), how)
+    manifest = study.manifest(arms, how)
     directory.begin(study.as_run(), manifest)
-    return _Begun(study, client, directory, manifest, sending)
+    return _Begun(study, clients, lines, arms, directory, manifest, sending)
 
 
 def _reopen(
@@ -181,10 +200,11 @@ def _reopen(
         summary = read_json(directory.summary)
         if not (sending.retry_errors and summary["calls"]["failed"]):
             return Outcome(directory, stored, summary, read_json(directory.metrics), was_complete=True)
-    check_recommender(scenario)
+    check_recommenders(scenario)
     study = Study.of(scenario, stages)
-    client = study.client(stages)
-    check_same_run(manifest, study, Endpoint.of(client), directory.manifest)
+    clients = study.clients(stages)
+    lines, arms = lines_of(study, clients), recorded(study, clients)
+    check_same_run(manifest, study, arms, directory.manifest)
     recording = manifest["recording"]
     sending = replace(
         sending, recording=None if recording is None else Path(recording), refresh=manifest["refresh"]
@@ -192,53 +212,59 @@ def _reopen(
     if (now := environment()) != {name: manifest[name] for name in now}:
         manifest = {**manifest, "continued_with": [*manifest.get("continued_with", []), now]}
         write_json(directory.manifest, manifest)
-    return _Begun(study, client, directory, manifest, sending)
+    return _Begun(study, clients, lines, arms, directory, manifest, sending)
 
 
 def _play(begun: _Begun, stages: Stages) -> Outcome:
     study, directory, sending = begun.study, begun.directory, begun.sending
     with directory.held(), _told_how_to_go_on(directory), ExitStack() as stack:
         journal = stack.enter_context(CallJournal(directory.calls, "append", data=study.label))
-        at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.client, sending))
-        budget = make_budget(study.scenario, study.script.model, begun.client, sending.caps)
-        gateway = stack.enter_context(
-            open_gateway(
-                study.scenario,
-                begun.client,
+        at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.clients, sending))
+        gateways, budgets = stack.enter_context(
+            open_lines(
+                begun.lines,
                 journal,
                 at_hand,
-                budget,
-                batches=directory.batches,
+                sending,
+                ledger=cache(partial(open_ledger, directory.batches)),
                 tell=lambda said: stages.console.print(f"  {said}", highlight=False, markup=False),
-                retry_errors=sending.retry_errors,
             )
         )
         if sending.retry_errors:
             # Not complete any more, and not to be taken for it if this is stopped.
             directory.summary.unlink(missing_ok=True)
             drop_stale_proposals(directory.proposals, journal)
-        proposer = _proposer(study, directory, directory.proposals, stages)
-        game = Game(study, proposer, gateway, begun.client.label, stages)
-        return measured(study, directory, begun.manifest, game, budget, stages)
+        proposers = make_proposers(study, directory, directory.proposals, stages)
+        game = Game(study, begun.sides(proposers, gateways), stages)
+        return measured(study, directory, begun.manifest, begun.arms, game, budgets, stages)
 
 
 def _forecast(begun: _Begun, stages: Stages) -> Forecast:
     study, directory, sending = begun.study, begun.directory, begun.sending
     with directory.held(), _told_how_to_go_on(directory), ExitStack() as stack:
         journal = stack.enter_context(CallJournal(directory.calls, "append", data=study.label))
-        at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.client, sending))
-        forecaster = Forecaster(
-            begun.client,
-            journal,
-            at_hand.answers,
-            study.reader,
-            study.nulls["random"],
-            token_counter(study.script.model),
-            retry_errors=sending.retry_errors,
+        at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.clients, sending))
+        forecasters = [
+            Forecaster(
+                line.client,
+                journal,
+                at_hand.of(line.client)[0],
+                study.reader,
+                study.nulls["random"],
+                token_counter(line.model),
+                retry_errors=sending.retry_errors,
+            )
+            for line in begun.lines
+        ]
+        asks = {name: each for line, each in zip(begun.lines, forecasters, strict=True) for name in line.arms}
+        proposers = make_proposers(study, directory, None, stages)
+        Game(study, begun.sides(proposers, asks), stages, nulls={}).play_all()
+        return total(
+            [
+                each.forecast(prices_of(line.users, line.model, line.client))
+                for line, each in zip(begun.lines, forecasters, strict=True)
+            ]
         )
-        proposer = _proposer(study, directory, None, stages)
-        Game(study, proposer, forecaster, begun.client.label, stages, nulls={}).play_all()
-        return forecaster.forecast(prices_of(study.scenario, study.script.model, begun.client))
 
 
 @contextmanager
@@ -262,29 +288,3 @@ def _told_how_to_go_on(directory: RunDirectory) -> Iterator[None]:
             f"what was answered is kept; go on with: python -m simulator.run --resume {directory.path}"
         )
         raise
-
-
-def _proposer(
-    study: Study, directory: RunDirectory, journal: Path | None, stages: Stages
-) -> RecommenderProposer:
-    """Slates by the scenario's recommender: trained now, gone on with, or trained before."""
-    prepared = study.prepared
-    with stages.stage("training") as advance:
-        built = build_recommender(study.scenario, prepared, advance)
-        if directory.training.exists():
-            load(built.model, directory.weights)
-        else:
-            log = train_recommender(study.scenario, prepared, built, advance, directory.checkpoint)
-            told = describe(study.scenario, prepared, built, log, directory.candidates)
-            save(built.model, directory.weights)
-            write_json(directory.training, told)
-            directory.checkpoint.unlink(missing_ok=True)
-    return RecommenderProposer(
-        built.model,
-        prepared.split,
-        prepared.labels,
-        study.audience.lengths,
-        2 * study.scenario.n,
-        resumed_proposals(directory.proposals),
-        journal,
-    )

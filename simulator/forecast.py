@@ -12,7 +12,7 @@ from agents.llm.tokens import longest_reply
 from simulator.scenario.plan import VALIDATION_ROUND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from agents.embedded.client import EmbeddedClient
     from agents.embedded.reading import PromptReader
@@ -58,6 +58,34 @@ class Forecast:
     usd: Range | None
     """None: nobody says a price."""
     prices: str | None
+
+
+def total(forecasts: Sequence[Forecast]) -> Forecast:
+    """What all of them take together; a cost that one does not know is unknown."""
+    at_hand: Counter[str] = Counter()
+    for each in forecasts:
+        at_hand.update(each.at_hand)
+    costs = [each.usd for each in forecasts if each.usd is not None]
+    return Forecast(
+        calls=sum(each.calls for each in forecasts),
+        at_hand=dict(at_hand),
+        estimated_calls=sum(each.estimated_calls for each in forecasts),
+        prompt_tokens=sum(each.prompt_tokens for each in forecasts),
+        reply_tokens=_sum([each.reply_tokens for each in forecasts]),
+        expected_from=_joined(each.expected_from for each in forecasts),
+        high_from=_joined(each.high_from for each in forecasts),
+        token_counts=_joined(each.token_counts for each in forecasts),
+        usd=_sum(costs) if len(costs) == len(forecasts) else None,
+        prices=_joined(each.prices for each in forecasts if each.prices is not None) or None,
+    )
+
+
+def _sum(ranges: Sequence[Range]) -> Range:
+    return Range(*(sum(getattr(each, end) for each in ranges) for end in _ENDS))
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(texts))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.audience import make_members
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from recommender.stages import Stages
     from simulator.proposing import Proposer
     from simulator.refinement import ChosenWeight, Refinement
-    from simulator.study import Study
+    from simulator.study import Condition, Study
     from simulator.transcript.turns import Turn
 
 
@@ -32,68 +32,112 @@ class Asks(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Side:
+    """Who proposes to the users of an arm, and who answers for them."""
+
+    proposer: Proposer
+    gateway: Asks
+    client: str
+    """Label of who answers."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """How the answers of an arm were used in the test."""
+
+    refinement: Refinement
+    chosen: ChosenWeight | None
+    """How the weight was chosen, where it was."""
+
+
 class Game:
     """The turns and calls of a run as its phases are played."""
 
     def __init__(
         self,
         study: Study,
-        proposer: Proposer,
-        gateway: Asks,
-        client: str,
+        sides: Mapping[str, Side],
         stages: Stages,
         *,
         nulls: Mapping[str, EmbeddedClient] | None = None,
     ) -> None:
-        """`client` is the label of who answers; `nulls` are the study's own if not given."""
+        """`sides` by the name of the arm; `nulls` are the study's own if not given."""
         self.turns: list[Turn] = []
         self.records: list[Record] = []
-        self._study, self._proposer, self._gateway = study, proposer, gateway
+        self._study, self._sides, self._stages = study, sides, stages
         self._nulls = study.nulls if nulls is None else nulls
-        self._client, self._stages = client, stages
         items = study.prepared.split.dataset.items
         self._titles = dict(zip(items["item_id"], items["title"], strict=True))
 
-    def play_all(self) -> tuple[Refinement, ChosenWeight | None]:
-        """Play every phase; the refinement of the test, and how its weight was chosen where it was."""
-        scenario, refinement, chosen = self._study.scenario, self._study.refinement, None
-        if refinement is None:
-            rehearsal = self._play("validation", Replace())
-            chosen = choose_weight(rehearsal, scenario.n, scenario.refinement.repair, scenario.seed)
-            refinement = Fuse(chosen.weight)
-        self._play("test", refinement)
-        return refinement, chosen
+    def play_all(self) -> dict[str, Played]:
+        """Play every phase of every arm; by the arm's name, how its answers were used in the test."""
+        waiting = {each.name: Replace() for each in self._study.conditions if each.refinement is None}
+        rehearsals = self._play("validation", waiting) if waiting else {}
+        played = {condition.name: self._played(condition, rehearsals) for condition in self._study.conditions}
+        self._play("test", {name: each.refinement for name, each in played.items()})
+        return played
 
-    def _play(self, phase: str, refinement: Refinement) -> list[Turn]:
-        study, scenario = self._study, self._study.scenario
+    def _played(self, condition: Condition, rehearsals: Mapping[str, list[Turn]]) -> Played:
+        if condition.refinement is not None:
+            return Played(condition.refinement, None)
+        scenario = condition.scenario
+        rehearsal = rehearsals[condition.name]
+        chosen = choose_weight(rehearsal, scenario.n, scenario.refinement.repair, scenario.seed)
+        return Played(Fuse(chosen.weight), chosen)
+
+    def _play(self, phase: str, refinements: Mapping[str, Refinement]) -> dict[str, list[Turn]]:
+        """The turns of a phase by arm; all arms go through a round together, so that their calls do."""
         rehearsal = phase == "validation"
         with self._stages.stage(f"audience, {phase}") as advance:
-            world = World(
-                members=make_members(scenario, study.prepared, study.audience, phase),
-                phase=phase,
-                titles=self._titles,
-                script=study.script,
-                proposer=self._proposer,
-                ask=partial(self._ask, advance=advance),
-                nulls=self._nulls,
-                rules=Rules(scenario.n, refinement, scenario.refinement.repair, scenario.seed),
-                labels=(study.label, self._client),
-                first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
-            )
-            for _ in range(1 if rehearsal else scenario.rounds):
-                world.step()
-        self.turns.extend(world.turns)
-        return world.turns
+            worlds = {
+                condition.name: self._world(condition, phase, refinements[condition.name])
+                for condition in self._study.conditions
+                if condition.name in refinements
+            }
+            for _ in range(1 if rehearsal else self._study.scenario.rounds):
+                asked = {name: world.observe() for name, world in worlds.items()}
+                answered = self._ask(asked, advance)
+                for name, world in worlds.items():
+                    world.settle(answered[name])
+                    self.turns.extend(world.latest)
+        return {name: world.turns for name, world in worlds.items()}
 
-    def _ask(self, requests: Sequence[Request], advance: Callable[[int, int, str], None]) -> list[Record]:
+    def _world(self, condition: Condition, phase: str, refinement: Refinement) -> World:
+        study, scenario, side = self._study, condition.scenario, self._sides[condition.name]
+        rehearsal = phase == "validation"
+        replicates = 1 if rehearsal else study.scenario.replicates
+        return World(
+            members=make_members(scenario, study.prepared, condition.audience, phase, replicates),
+            phase=phase,
+            titles=self._titles,
+            script=condition.script,
+            proposer=side.proposer,
+            ask=side.gateway.ask,
+            nulls=self._nulls,
+            rules=Rules(scenario.list_length, refinement, scenario.refinement.repair, scenario.seed),
+            labels=(study.label, side.client),
+            first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
+        )
+
+    def _ask(
+        self, asked: Mapping[str, Sequence[Request]], advance: Callable[[int, int, str], None]
+    ) -> dict[str, list[Record]]:
+        """The records of each arm: arms with one gateway ask it at once, gateways are asked one after the other."""
         done = failed = 0
+        planned = sum(map(len, asked.values()))
 
         def count(record: Record) -> None:
             nonlocal done, failed
             done += 1
             failed += record.completion is None
-            advance(done, len(requests), f"{failed} failed" if failed else "")
+            advance(done, planned, f"{failed} failed" if failed else "")
 
-        records = self._gateway.ask(requests, count)
-        self.records.extend(records)
-        return records
+        answered: dict[str, list[Record]] = {}
+        for gateway in {id(side.gateway): side.gateway for side in self._sides.values()}.values():
+            arms = [name for name in asked if self._sides[name].gateway is gateway]
+            records = iter(gateway.ask([request for name in arms for request in asked[name]], count))
+            answered |= {name: [next(records) for _ in asked[name]] for name in arms}
+        for name in asked:
+            self.records.extend(answered[name])
+        return answered

@@ -7,19 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.stages import peak_mib
 from recommender.trained_directory import read_json, whole_file, write_json
+from simulator.measures import fidelity
+from simulator.measures.arms import against_reference
 from simulator.measures.audience import calls, replies
-from simulator.measures.ranking import paired_differences, per_user, summarise
+from simulator.measures.per_user import per_user
+from simulator.measures.ranking import ALONE, REFINED, paired_differences, summarise
+from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
+from simulator.scenario.plan import references
 from simulator.sending import cost_told
 from simulator.transcript.turns import write_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
     from agents.llm import Budget
     from recommender.stages import Stages
-    from simulator.game import Game
+    from simulator.game import Game, Played
     from simulator.scenario import Scenario
-    from simulator.study import Study
+    from simulator.study import Condition, Study
     from simulator.transcript.directory import RunDirectory
+    from simulator.transcript.manifest import RecordedArm
+    from simulator.transcript.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -45,17 +56,18 @@ def measured(
     study: Study,
     directory: RunDirectory,
     manifest: dict[str, Any],
+    arms: Sequence[RecordedArm],
     game: Game,
-    budget: Budget | None,
+    budgets: Sequence[Budget],
     stages: Stages,
 ) -> Outcome:
     """Play a game, and write down what came of it; the summary last, which says that the run is complete."""
     scenario = study.scenario
-    refinement, chosen = game.play_all()
+    played = game.play_all()
     with stages.stage("metrics"):
         write_turns(directory.turns, game.turns)
         tested = [turn for turn in game.turns if turn.phase == "test"]
-        table = per_user(tested, scenario.cutoffs)
+        table = per_user(tested, scenario)
         with whole_file(directory.per_user) as file:
             table.to_parquet(file, index=False)
         metrics = summarise(table, scenario.seed)
@@ -63,23 +75,68 @@ def measured(
     used = calls(game.records)
     summary = {
         "data": study.label,
-        "client": manifest["client"],
-        "recommender": read_json(directory.training),
+        **_told_of_arms(study, directory, arms, played),
         "steps": [asdict(step) for step in study.prepared.split.steps],
         "skipped": [asdict(skipped) for skipped in study.prepared.split.dataset.skipped],
-        "refinement": {
-            "policy": scenario.refinement.policy,
-            "weight": refinement.weight if isinstance(refinement, Fuse) else None,
-            "validation_turns": chosen.turns if chosen else 0,
-            "curve": chosen.curve if chosen else [],
-        },
         "differences": paired_differences(table, scenario.seed),
+        "fidelity": _fidelity(tested, table, scenario),
+        **_compared(study, table),
         "replies": replies(game.turns),
         "calls": used,
-        "cost": None if manifest["replay_of"] else cost_told(budget),
+        "cost": None if manifest["replay_of"] else cost_told(budgets),
         "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
         "peak_mib": round(peak_mib(), 1),
     }
     write_json(directory.manifest, {**manifest, "models_returned": used["models"]})
     write_json(directory.summary, summary)
     return Outcome(directory, scenario, summary, metrics)
+
+
+def _told_of_arms(
+    study: Study, directory: RunDirectory, arms: Sequence[RecordedArm], played: Mapping[str, Played]
+) -> dict[str, Any]:
+    """Who answered, what proposed, and how answers were used: at the top of a summary, or by arm where there are arms."""
+    told = {
+        condition.name: {
+            "client": arm.client,
+            "recommender": read_json(directory.trained(arm.recommender).training),
+            "refinement": _refined(condition, played[condition.name]),
+        }
+        for condition, arm in zip(study.conditions, arms, strict=True)
+    }
+    return {"arms": told} if study.compares else told[study.conditions[0].name]
+
+
+def _refined(condition: Condition, played: Played) -> dict[str, Any]:
+    refinement, chosen = played.refinement, played.chosen
+    return {
+        "policy": condition.scenario.refinement.policy,
+        "weight": refinement.weight if isinstance(refinement, Fuse) else None,
+        "validation_turns": chosen.turns if chosen else 0,
+        "curve": chosen.curve if chosen else [],
+    }
+
+
+def _compared(study: Study, table: pd.DataFrame) -> dict[str, Any]:
+    """The arms against the first, where there are arms."""
+    if not study.compares:
+        return {}
+    pairs = references([condition.arm for condition in study.conditions])
+    scenario = study.scenario
+    if scenario.slates.source == "held_out":
+        lists, metrics = [fidelity.AUDIENCE], ["auc", "f1"]
+    else:
+        lists, metrics = [REFINED, ALONE], [f"{kind}@{scenario.cutoffs[-1]}" for kind in ("hr", "ndcg")]
+    found = against_reference(table, pairs, lists, metrics, scenario.seed)
+    return {"against_reference": found}
+
+
+def _fidelity(turns: Sequence[Turn], table: pd.DataFrame, scenario: Scenario) -> dict[str, Any] | None:
+    """What slates of held-out items say of the audience; None of slates that were proposed."""
+    if scenario.slates.source != "held_out":
+        return None
+    return {
+        "question": QUESTION,
+        "verdicts": {arm: verdict.as_dict() for arm, verdict in verdicts(table, scenario.seed).items()},
+        "by_rating": fidelity.acceptance_by_rating(turns, scenario.seed),
+    }

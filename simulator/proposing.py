@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recommender.data.splitting import Split
     from recommender.features.profile import ProfileLabels
     from recommender.models import Recommender
+    from recommender.ranking import Slate
     from simulator.transcript.turns import Place
 
 
@@ -32,6 +33,7 @@ class Proposer(Protocol):
         self,
         arm: str,
         phase: str,
+        replicate: int,
         round: int,
         users: Sequence[str],
         accepted: Mapping[str, Sequence[str]],
@@ -44,8 +46,8 @@ class Proposer(Protocol):
 class RecommenderProposer:
     """Proposes by a trained model, and writes each new proposal down in `journal`, if one is given.
 
-    What was `recorded` before a run goes on stays as it is. `lengths` maps an arm to the truncation of its
-    histories. Items of the whole history are never proposed, however short the truncated one is: lists of all arms
+    What was `recorded` before a run goes on stays as it is. `lengths` maps an arm, as it is recorded, to the truncation of
+    its histories. What arms or replicates have in common is computed once in a round. Items of the whole history are never proposed, however short the truncated one is: lists of all arms
     compete for the same targets.
     """
 
@@ -65,53 +67,69 @@ class RecommenderProposer:
         self._user = {user: row for row, user in enumerate(split.dataset.users["user_id"])}
         self._items: list[str] = split.dataset.items["item_id"].tolist()
         self._item = {item: row for row, item in enumerate(self._items)}
+        self._round: tuple[str, int] | None = None
+        self._slates: dict[tuple[object, ...], list[Slate]] = {}
+        """Of this round, by all that they are a function of: history length, users, what each accepted and was shown before."""
 
     def propose(
         self,
         arm: str,
         phase: str,
+        replicate: int,
         round: int,
         users: Sequence[str],
         accepted: Mapping[str, Sequence[str]],
         shown: Mapping[str, Sequence[str]],
     ) -> list[Proposal]:
         """One pass over all users of the arm."""
-        recorded = [self._recorded.get((arm, phase, 0, round, user)) for user in users]
+        recorded = [self._recorded.get((arm, phase, replicate, round, user)) for user in users]
         known = [proposal for proposal in recorded if proposal is not None]
         if len(known) == len(users):
             return known
-        whole = self._split.history(phase)
-        length = self._lengths[arm]
-        history = self._grown(truncated(whole, length), accepted)
-        seen = self._grown(whole, shown)
-        count = len(self._user)
-        slates = propose(
-            self._model,
-            np.array([self._user[user] for user in users], dtype=np.int64),
-            Histories.of(history, count),
-            history_profile(self._labels, self._split, whole, length),
-            Histories.of(seen, count),
-            self._size,
-        )
+        if self._round != (phase, round):
+            self._round, self._slates = (phase, round), {}
+        added = (tuple(tuple(each.get(user, ())) for user in users) for each in (accepted, shown))
+        basis = (self._lengths[arm], tuple(users), *added)
+        if basis not in self._slates:
+            self._slates[basis] = self._propose(phase, self._lengths[arm], users, accepted, shown)
         proposals = [
             Proposal(
                 self._split.dataset.label,
                 arm,
                 phase,
-                0,
+                replicate,
                 round,
                 user,
                 tuple(self._items[item] for item in slate.items),
                 # Seven digits hold a float32; more would be noise of the conversion.
                 tuple(float(f"{score:.7g}") for score in slate.scores),
             )
-            for user, slate in zip(users, slates, strict=True)
+            for user, slate in zip(users, self._slates[basis], strict=True)
         ]
         # All of them were computed, recorded ones too, since a score may depend in its last digit on its batch.
         fresh = [proposal for proposal, old in zip(proposals, recorded, strict=True) if old is None]
         if self._journal is not None:
             append_proposals(self._journal, fresh)
         return [old or proposal for proposal, old in zip(proposals, recorded, strict=True)]
+
+    def _propose(
+        self,
+        phase: str,
+        length: int | None,
+        users: Sequence[str],
+        accepted: Mapping[str, Sequence[str]],
+        shown: Mapping[str, Sequence[str]],
+    ) -> list[Slate]:
+        whole = self._split.history(phase)
+        count = len(self._user)
+        return propose(
+            self._model,
+            np.array([self._user[user] for user in users], dtype=np.int64),
+            Histories.of(self._grown(truncated(whole, length), accepted), count),
+            history_profile(self._labels, self._split, whole, length),
+            Histories.of(self._grown(whole, shown), count),
+            self._size,
+        )
 
     def _grown(self, history: Interactions, extra: Mapping[str, Sequence[str]]) -> Interactions:
         """The history with simulated items put behind the real ones."""
@@ -135,13 +153,14 @@ class RecordedProposer:
         self,
         arm: str,
         phase: str,
+        replicate: int,
         round: int,
         users: Sequence[str],
         accepted: Mapping[str, Sequence[str]],
         shown: Mapping[str, Sequence[str]],
     ) -> list[Proposal]:
         """The recorded proposals of these users."""
-        missing = [user for user in users if (arm, phase, 0, round, user) not in self._recorded]
+        missing = [user for user in users if (arm, phase, replicate, round, user) not in self._recorded]
         if missing:
             by_arm: dict[str, int] = defaultdict(int)
             for place in self._recorded:
@@ -151,4 +170,4 @@ class RecordedProposer:
                 f"{self._journal}: no proposal for arm {arm}, {phase}, round {round}, user {missing[0]} "
                 f"({len(missing)} missing); it holds: {held}. Replay the scenario that was run"
             )
-        return [self._recorded[arm, phase, 0, round, user] for user in users]
+        return [self._recorded[arm, phase, replicate, round, user] for user in users]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simulator.scenario import ScenarioError
+from simulator.scenario import ScenarioError, arms_of
 from simulator.scenario.plan import VALIDATION_ROUND
 from simulator.transcript.leaves import leaves
+from simulator.transcript.manifest import recorded_arms
 from simulator.transcript.proposals import resumed_proposals, write_proposals
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from agents.llm import Endpoint
     from simulator.scenario import Scenario
     from simulator.study import Study
     from simulator.transcript.journal import CallJournal
+    from simulator.transcript.manifest import RecordedArm
 
 _MAY_CHANGE = (
     "data.path",  # the same data elsewhere: their hash is compared
@@ -37,34 +38,56 @@ _MAY_CHANGE = (
     "tolerance",
 )
 """What says how calls are sent or where things lie, never what is asked or counted."""
+_OF_ARMS = {"arms", "sweep"}
+"""Compared by what they come to."""
+_AS_BEGUN = "A run is gone on with as it was begun; start a new one to change this (its answers can be used again: --record)"
 
 
 def check_same_scenario(stored: Scenario, now: Scenario, where: Path) -> None:
     """ScenarioError naming the first key in which `now` contradicts the scenario that the run was begun with."""
-    then = dict(leaves(stored.model_dump(mode="json")))
-    for key, value in leaves(now.model_dump(mode="json")):
+    _check_same(stored, now, "", where)
+    begun, asked = arms_of(stored), arms_of(now)
+    names, wanted = ([arm.name for arm in arms] for arms in (begun, asked))
+    if names != wanted:
+        raise ScenarioError(
+            f"{where}: the run was begun with the arms {', '.join(filter(None, names)) or 'none'}, and "
+            f"{', '.join(filter(None, wanted)) or 'none'} are asked for now. {_AS_BEGUN}"
+        )
+    for arm, other in zip(begun, asked, strict=True):
+        _check_same(arm.scenario, other.scenario, f" of arm {arm.name!r}" if arm.name else "", where)
+
+
+def _check_same(stored: Scenario, now: Scenario, whose: str, where: Path) -> None:
+    then, asked = (dict(leaves(each.model_dump(mode="json", exclude=_OF_ARMS))) for each in (stored, now))
+    for key, value in asked.items():
         if then.get(key) != value and not any(f"{key}.".startswith(f"{free}.") for free in _MAY_CHANGE):
             raise ScenarioError(
-                f"{where}: the run was begun with {key} = {then.get(key)!r}, and {value!r} is asked for now. A run is "
-                "gone on with as it was begun; start a new one to change this (its answers can be used again: --record)"
+                f"{where}: the run was begun with {key} = {then.get(key)!r}{whose}, and {value!r} is asked for now. {_AS_BEGUN}"
             )
 
 
-def check_same_run(manifest: Mapping[str, Any], study: Study, endpoint: Endpoint, where: Path) -> None:
-    """ScenarioError or TranscriptError if data, prompts or endpoint are no longer those of the run."""
+def check_same_run(
+    manifest: Mapping[str, Any], study: Study, arms: Sequence[RecordedArm], where: Path
+) -> None:
+    """ScenarioError or TranscriptError if data, or the prompts or endpoints of the `arms` as they are now, are no longer those of
+    the run.
+    """
     study.check_data(manifest, where)
-    for name, digest in study.script.hashes().items():
-        if manifest["hashes"]["prompts"].get(name) != digest:
+    recorded = recorded_arms(manifest)
+    for arm in arms:
+        then, whose = recorded[arm.name], f" of arm {arm.name!r}" if arm.name else ""
+        for name, digest in arm.prompts.items():
+            if then.prompts.get(name) != digest:
+                raise TranscriptError(
+                    f"{where}: template {name!r}{whose} has changed since the run was begun, so that its answers would be paid "
+                    "for again; restore the template, or start a new run"
+                )
+        begun, now = then.endpoint, arm.endpoint
+        if begun != now:
             raise TranscriptError(
-                f"{where}: template {name!r} has changed since the run was begun, so that its answers would be paid for "
-                "again; restore the template, or start a new run"
+                f"{where}: the run was begun with {begun.provider} at {begun.base_url or 'this process'}{whose}, not "
+                f"{now.provider} at {now.base_url or 'this process'}; start a new run"
             )
-    begun = manifest["endpoint"]
-    if (begun["provider"], begun["base_url"]) != (endpoint.provider, endpoint.base_url):
-        raise TranscriptError(
-            f"{where}: the run was begun with {begun['provider']} at {begun['base_url'] or 'this process'}, not "
-            f"{endpoint.provider} at {endpoint.base_url or 'this process'}; start a new run"
-        )
 
 
 def drop_stale_proposals(path: Path, journal: CallJournal) -> None:

@@ -116,11 +116,14 @@ def _run(options: argparse.Namespace) -> int:
     from recommender.stages import Stages
     from simulator.experiment import replay, resume, run
     from simulator.report.terminal import show
+    from simulator.scenario import load
 
     errors = Console(stderr=True)
     stages = Stages(errors)
     if options.replay:
-        outcome = replay(options.replay, _scenario(options, options.replay), options.out, stages)
+        # Not checked for what only training and asking need: a replay does neither.
+        scenario = load(options.scenario or options.replay / "scenario.yaml", options.overrides)
+        outcome = replay(options.replay, scenario, options.out, stages)
     elif options.resume:
         outcome = resume(options.resume, *_asked(options), stages, _sending(options))
     else:
@@ -177,10 +180,11 @@ def _forecast(options: argparse.Namespace) -> int:
     return COMPLETE
 
 
-def _scenario(options: argparse.Namespace, recorded: Path = Path()) -> Scenario:
+def _scenario(options: argparse.Namespace) -> Scenario:
     from simulator.scenario import load
+    from simulator.study import check_arm
 
-    return load(options.scenario or recorded / "scenario.yaml", options.overrides)
+    return load(options.scenario, options.overrides, check_arm)
 
 
 def _asked(options: argparse.Namespace) -> tuple[Scenario | None, list[str]]:

@@ -27,9 +27,10 @@ from agents.llm import (
 from simulator.transcript.journal import CallJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from agents.llm import Answers, ChatClient, Completion, Prices
+    from agents.llm import Answers, ChatClient, Completion, Prices, Record
+    from agents.llm.batch.ledger import BatchLedger
     from agents.llm.batch.sender import BatchSender
     from agents.llm.record import Source
     from simulator.scenario import Scenario
@@ -66,103 +67,129 @@ class RecordedAnswers:
 
 
 @contextmanager
-def answers_at_hand(scenario: Scenario, client: ChatClient, sending: Sending) -> Iterator[_AtHand]:
-    """What may answer before the client does: another run's record, then the cache that runs share."""
+def answers_at_hand(scenario: Scenario, clients: Sequence[ChatClient], sending: Sending) -> Iterator[AtHand]:
+    """What may answer before the clients do: another run's record, then the cache that runs share."""
     with ExitStack() as stack:
-        found: list[Answers] = []
-        cache = None
+        recording, cache = None, None
         if sending.recording is not None:
-            found.append(RecordedAnswers(stack.enter_context(CallJournal(sending.recording, "read"))))
-        # What answers in this process is not worth a look into a database.
-        if scenario.users.cache and client.base_url:
+            recording = RecordedAnswers(stack.enter_context(CallJournal(sending.recording, "read")))
+        if scenario.users.cache and any(map(_is_cached, clients)):
             folder = os.environ.get(_CACHE_VARIABLE)
             cache = ResponseCache(Path(folder) if folder else user_cache_path("screentest") / "responses")
             stack.callback(cache.close)
-            if not sending.refresh:
-                found.append(cache)
-        yield _AtHand(tuple(found), cache)
+        yield AtHand(recording, cache, refresh=sending.refresh)
+
+
+def _is_cached(client: ChatClient) -> bool:
+    # What answers in this process is not worth a look into a database.
+    return bool(client.base_url)
 
 
 @dataclass(frozen=True)
-class _AtHand:
-    answers: tuple[Answers, ...]
+class AtHand:
+    """Answers that need not be asked for."""
+
+    recording: RecordedAnswers | None
     cache: ResponseCache | None
+    refresh: bool
+
+    def of(self, client: ChatClient) -> tuple[tuple[Answers, ...], ResponseCache | None]:
+        """Where answers of this client may be, in the order in which to look; and where new ones go."""
+        cache = self.cache if _is_cached(client) else None
+        found: list[Answers] = [] if self.recording is None else [self.recording]
+        if cache is not None and not self.refresh:
+            found.append(cache)
+        return tuple(found), cache
 
 
-def make_budget(scenario: Scenario, model: str, client: ChatClient, caps: Caps) -> Budget | None:
-    """What the run may spend and has spent; None where calls cost nothing and nothing limits them."""
+def make_budget(
+    users: Users, model: str, client: ChatClient, caps: Caps, beside: Budget | None = None
+) -> Budget | None:
+    """What the run may spend and has spent, together with the one `beside`; None where calls cost nothing and nothing limits
+    them.
+    """
     if isinstance(client, EmbeddedClient) and caps == Caps():
         return None
-    return Budget(caps, prices_of(scenario, model, client), token_counter(model))
+    return Budget(caps, prices_of(users, model, client), token_counter(model), beside)
 
 
-def cost_told(budget: Budget | None) -> dict[str, Any]:
+def cost_told(budgets: Sequence[Budget]) -> dict[str, Any]:
     """For summary.json: US dollars (null: nobody says a price), whose price, how tokens are counted that no server counted."""
-    if budget is None:
+    if not budgets:
         return {"usd": 0.0, "prices": FREE.source, "token_counts": None}
-    cost = budget.spent.cost
+    cost = budgets[0].spent.cost
+    prices = dict.fromkeys(budget.prices.source for budget in budgets if budget.prices is not None)
     return {
         "usd": None if cost is None else float(cost),
-        "prices": None if budget.prices is None else budget.prices.source,
-        "token_counts": budget.tokens.name,
+        "prices": "; ".join(prices) or None,
+        "token_counts": "; ".join(dict.fromkeys(budget.tokens.name for budget in budgets)),
     }
 
 
 def open_gateway(
-    scenario: Scenario,
+    users: Users,
     client: ChatClient,
     journal: CallJournal,
-    at_hand: _AtHand,
+    at_hand: AtHand,
     budget: Budget | None,
     *,
-    batches: Path,
+    ledger: Callable[[], BatchLedger],
     tell: Callable[[str], None],
     retry_errors: bool,
+    owns: Callable[[Record], bool] | None = None,
 ) -> Gateway:
-    """The gateway of a live run; batches are noted in the file `batches`, and `tell` is told how they stand."""
-    users = scenario.users
+    """The gateway of a live run; `ledger` gives the one in which all note their batches, and `tell` is told how they stand."""
     pace = Pace(
         users.concurrency, users.requests_per_minute, users.tokens_per_minute, RetryPolicy(users.attempts)
     )
     sender = None
     if users.send == "batch":
-        sender = _batch_sender(users, client.base_url, journal, batches, pace.retry, budget, tell)
+        sender = _batch_sender(users, client.base_url, journal, ledger(), pace.retry, budget, tell)
+    answers, cache = at_hand.of(client)
     return Gateway(
         client,
         journal,
-        at_hand=at_hand.answers,
-        cache=at_hand.cache,
+        at_hand=answers,
+        cache=cache,
         pace=pace,
         budget=budget,
         batches=sender,
         retry_errors=retry_errors,
+        owns=owns,
     )
+
+
+def open_ledger(batches: Path) -> BatchLedger:
+    """The ledger of a run's batches in the file `batches`."""
+    # Imported here, as below.
+    from agents.llm.batch.ledger import BatchLedger  # noqa: PLC0415
+
+    return BatchLedger(batches)
 
 
 def _batch_sender(
     users: Users,
     base_url: str,
     journal: CallJournal,
-    batches: Path,
+    ledger: BatchLedger,
     retry: RetryPolicy,
     budget: Budget | None,
     tell: Callable[[str], None],
 ) -> BatchSender:
     # Imported here: the openai package takes most of a second, which other runs need not wait for.
     from agents.llm.batch.api import BatchApi  # noqa: PLC0415
-    from agents.llm.batch.ledger import BatchLedger  # noqa: PLC0415
     from agents.llm.batch.patience import Waiting  # noqa: PLC0415
     from agents.llm.batch.sender import BatchSender  # noqa: PLC0415
 
     api = BatchApi(base_url, api_key_env=users.api_key_env, timeout=users.timeout_s)
-    return BatchSender(api, BatchLedger(batches), journal, retry, budget, Waiting(users.batch_poll_s), tell)
+    return BatchSender(api, ledger, journal, retry, budget, Waiting(users.batch_poll_s), tell)
 
 
-def prices_of(scenario: Scenario, model: str, client: ChatClient) -> Prices | None:
-    """The scenario's own prices, or those published for the model at the client's address; None where nobody says any."""
-    own = scenario.users.prices
+def prices_of(users: Users, model: str, client: ChatClient) -> Prices | None:
+    """The user's own prices, or those published for the model at the client's address; None where nobody says any."""
+    own = users.prices
     if own is None:
-        return published(model, client.base_url, batch=scenario.users.send == "batch")
+        return published(model, client.base_url, batch=users.send == "batch")
     cached = own.input if own.cached_input is None else own.cached_input
     return OwnPrices(
         Decimal(str(own.input)),

@@ -3,28 +3,63 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from recommender.pipeline import prepare_data
-from simulator.audience import choose_audience, make_client, make_nulls, make_reader, make_script
+from prompts import TemplateError
+from recommender.pipeline import check_recommender, prepare_data
+from simulator.audience import (
+    choose_audience,
+    make_client,
+    make_knowledge,
+    make_nulls,
+    make_reader,
+    make_script,
+)
 from simulator.refinement import Fuse, Replace
-from simulator.scenario import ScenarioError, dump
-from simulator.transcript.manifest import environment, text_hash
+from simulator.scenario import ScenarioError, arms_of, dump
+from simulator.transcript.directory import RECOMMENDERS
+from simulator.transcript.manifest import environment, text_hash, told_of_arms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from agents.embedded.client import EmbeddedClient
+    from agents.embedded.knowledge import ItemKnowledge
     from agents.embedded.reading import PromptReader
-    from agents.llm import ChatClient, Endpoint
+    from agents.llm import ChatClient
     from agents.user import Script
     from recommender.pipeline import Prepared
     from recommender.stages import Stages
     from simulator.audience import Audience
     from simulator.refinement import Refinement
-    from simulator.scenario import Scenario
+    from simulator.scenario import Arm, Scenario
+    from simulator.transcript.manifest import RecordedArm
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What one arm comes to on the data."""
+
+    arm: Arm
+    script: Script
+    refinement: Refinement | None
+    """None where the weight is to be chosen on the arm's validation turns."""
+    audience: Audience
+    recommender: int
+    """Number of its recommender, from 1: arms with equal options have the same."""
+
+    @property
+    def name(self) -> str:
+        """Of the arm."""
+        return self.arm.name
+
+    @property
+    def scenario(self) -> Scenario:
+        """Of the arm."""
+        return self.arm.scenario
 
 
 @dataclass(frozen=True)
@@ -32,30 +67,58 @@ class Study:
     """What a scenario comes to on its data."""
 
     scenario: Scenario
-    script: Script
-    refinement: Refinement | None
-    """None where the weight is to be chosen on validation turns."""
+    conditions: tuple[Condition, ...]
+    """One for each arm; one where nothing is compared."""
     prepared: Prepared
-    audience: Audience
     reader: PromptReader
     nulls: Mapping[str, EmbeddedClient]
 
     @classmethod
     def of(cls, scenario: Scenario, stages: Stages) -> Study:
         """Read prompts and data. Raises TemplateError, ScenarioError or DataError."""
-        script = make_script(scenario)
-        refinement = _policy(scenario)
+        arms = arms_of(scenario)
+        told = [_told(arm) for arm in arms]
+        recommenders = _recommenders(arms)
         with stages.stage("data"):
             prepared = prepare_data(scenario)
-            audience = choose_audience(scenario, prepared)
+            conditions = tuple(
+                Condition(arm, script, refinement, choose_audience(scenario, prepared, arm), number)
+                for arm, (script, refinement), number in zip(arms, told, recommenders, strict=True)
+            )
             reader = make_reader(prepared)
             nulls = make_nulls(scenario, prepared, reader)
-        return cls(scenario, script, refinement, prepared, audience, reader, nulls)
+        return cls(scenario, conditions, prepared, reader, nulls)
 
-    def client(self, stages: Stages) -> ChatClient:
-        """What answers for the users; before anything is trained or written, so that a missing key shows at once."""
+    def clients(self, stages: Stages) -> tuple[ChatClient, ...]:
+        """What answers for the users of each arm; before anything is trained or written, so that a missing key shows at once."""
+        known = cache(self._knowledge)
+        made: dict[str, ChatClient] = {}
         with stages.stage("client"):
-            return make_client(self.scenario, self.prepared, self.audience, self.reader, self.nulls)
+            return tuple(self._client(condition, known, made) for condition in self.conditions)
+
+    def _client(
+        self, condition: Condition, known: Callable[[], ItemKnowledge], made: dict[str, ChatClient]
+    ) -> ChatClient:
+        """Made once for arms that say the same of it."""
+        users = condition.scenario.users
+        key = users.model_dump_json(exclude={"count", "params"})
+        if key not in made:
+            made[key] = make_client(
+                condition.scenario, self.prepared, condition.audience, self.reader, self.nulls, known
+            )
+        return made[key]
+
+    def _knowledge(self) -> ItemKnowledge:
+        return make_knowledge(self.scenario, self.prepared, self.conditions[0].audience)
+
+    @property
+    def compares(self) -> bool:
+        """Whether the scenario has arms."""
+        return self.scenario.arms is not None or self.scenario.sweep is not None
+
+    def folder(self, condition: Condition) -> str:
+        """Of the arm's recommender, inside the run directory; "" where nothing is compared, for the run directory."""
+        return f"{RECOMMENDERS}/{condition.recommender}" if self.compares else ""
 
     @property
     def label(self) -> str:
@@ -66,20 +129,18 @@ class Study:
         """What scenario.yaml holds."""
         return f"# As run on {self.label}, every default written out.\n{dump(self.scenario)}"
 
-    def manifest(self, client: str, endpoint: Endpoint, more: Mapping[str, Any]) -> dict[str, Any]:
-        """What manifest.json holds; `client` is the label of who answers."""
+    def manifest(self, asked: Sequence[RecordedArm], more: Mapping[str, Any]) -> dict[str, Any]:
+        """What manifest.json holds; `asked` says of each arm who answers it."""
         return {
             **environment(),
             "data": self.label,
-            "client": client,
-            "endpoint": asdict(endpoint),
             "seeds": {"scenario": self.scenario.seed, "data": self.scenario.data.seed},
             "hashes": {
                 "scenario": text_hash(self.as_run()),
                 "data": self.prepared.fingerprint,
-                "prompts": self.script.hashes(),
+                "prompts": asked[0].prompts,
             },
-            "model_requested": self.script.model,
+            **told_of_arms(asked),
             **more,
         }
 
@@ -91,6 +152,31 @@ class Study:
                 f"{where}: the run was made on other data (hash {then[:12]}, these are {now[:12]}); "
                 "point --set data.path at the data of the run"
             )
+
+
+def check_arm(scenario: Scenario) -> None:
+    """ModelError, TemplateError or ScenarioError where model, templates or policy do not exist; before anything is read."""
+    check_recommender(scenario)
+    make_script(scenario)
+    _policy(scenario)
+
+
+def _told(arm: Arm) -> tuple[Script, Refinement | None]:
+    try:
+        return make_script(arm.scenario), _policy(arm.scenario)
+    except (TemplateError, ScenarioError) as error:
+        raise type(error)(f"arm {arm.name!r}: {error}" if arm.name else str(error)) from error
+
+
+def _recommenders(arms: Sequence[Arm]) -> list[int]:
+    """The number of each arm's recommender: data and seeds are the same for all, so its options decide."""
+    numbers: dict[str, int] = {}
+    return [
+        numbers.setdefault(
+            arm.scenario.model_dump_json(include={"recommender", "features"}), len(numbers) + 1
+        )
+        for arm in arms
+    ]
 
 
 def _policy(scenario: Scenario) -> Refinement | None:

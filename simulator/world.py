@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,10 @@ class Member:
     memory: Memory
     targets: tuple[str, ...]
     """Held-out item ids; only metrics and the oracle may look."""
+    ratings: Mapping[str, float] = field(default_factory=dict)
+    """Of held-out items and known negatives, by item id; only metrics may look."""
+    replicate: int = 0
+    """How often the same user was put into the arm before."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,15 @@ class World(mesa.Model):
         self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
         self._nulls, self._rules, self._labels = nulls, rules, labels
         self._targets: dict[UserAgent, tuple[str, ...]] = {}
-        self._population: dict[str, list[UserAgent]] = defaultdict(list)
+        self._ratings: dict[UserAgent, Mapping[str, float]] = {}
+        self._population: dict[tuple[str, int], list[UserAgent]] = defaultdict(list)
         for member in members:
             agent = UserAgent(self, member.arm, member.user_id, member.persona, member.memory, script)
             self._targets[agent] = member.targets
-            self._population[member.arm].append(agent)
+            self._ratings[agent] = member.ratings
+            self._population[member.arm, member.replicate].append(agent)
+        self._offered: list[tuple[UserAgent, Proposal]] = []
+        self._requests: list[Request] = []
         self._accepted: dict[UserAgent, list[str]] = defaultdict(list)
         self._shown: dict[UserAgent, list[str]] = defaultdict(list)
         self.datacollector = mesa.DataCollector(
@@ -101,29 +109,39 @@ class World(mesa.Model):
         )
 
     def step(self) -> None:
-        """One round for every user of every arm; arms and users always in the order they were given."""
+        """One round for every user of every arm; arms, replicates and users always in the order they were given."""
+        self.settle(self._ask(self.observe()))
+
+    def observe(self) -> list[Request]:
+        """The first half of a round: what all users are asked about what is proposed to them."""
         self._round += 1
-        offered = [(agent, proposal) for arm in self._population for agent, proposal in self._propose(arm)]
-        requests = [
+        self._offered = [
+            pair for arm, replicate in self._population for pair in self._propose(arm, replicate)
+        ]
+        self._requests = [
             agent.observe(
                 tuple(self._titles[item] for item in proposal.items), self._round, proposal.replicate
             )
-            for agent, proposal in offered
+            for agent, proposal in self._offered
         ]
-        records = self._ask(requests)
+        return self._requests
+
+    def settle(self, records: Sequence[Record]) -> None:
+        """The second half: what comes of the answers to `observe`, one for each request."""
         self.latest = []
-        for (agent, proposal), request, record in zip(offered, requests, records, strict=True):
+        for (agent, proposal), request, record in zip(self._offered, self._requests, records, strict=True):
             turn = self._turn(agent, proposal, request, record)
             self.latest.append(turn)
             self._learn(agent, turn)
         self.turns.extend(self.latest)
         self.datacollector.collect(self)
 
-    def _propose(self, arm: str) -> list[tuple[UserAgent, Proposal]]:
-        agents = self._population[arm]
+    def _propose(self, arm: str, replicate: int) -> list[tuple[UserAgent, Proposal]]:
+        agents = self._population[arm, replicate]
         proposals = self._proposer.propose(
             arm,
             self.phase,
+            replicate,
             self._round,
             [agent.user_id for agent in agents],
             {agent.user_id: self._accepted[agent] for agent in agents},
@@ -140,11 +158,14 @@ class World(mesa.Model):
         levels = None if verdict is None else self._levels(proposal, verdict)
         final = self._refined(scores, levels) if levels else own
         alone = Replace().refine(scores, levels, n) if levels else own
-        nulls = {}
+        nulls, nulls_accepted = {}, {}
         for name, null_user in self._nulls.items():
-            null_levels = self._levels(proposal, agent.decide_as(null_user, request))
+            said_by_null = agent.decide_as(null_user, request)
+            nulls_accepted[name] = said_by_null.accepted
+            null_levels = self._levels(proposal, said_by_null)
             nulls[name] = Replace().refine(scores, null_levels, n) if null_levels else own
         data, client = self._labels
+        ratings = self._ratings[agent]
 
         def items(places: Sequence[int]) -> tuple[str, ...]:
             return tuple(map(slate.__getitem__, places))
@@ -175,6 +196,8 @@ class World(mesa.Model):
             final=items(final),
             alone=items(alone),
             nulls={name: items(places) for name, places in nulls.items()},
+            nulls_accepted={name: items(places) for name, places in nulls_accepted.items()},
+            ratings={item: ratings[item] for item in slate if item in ratings},
             templates=self._script.hashes(),
             request=record.key,
             error=record.error,

@@ -35,6 +35,8 @@ def turn(**fields):
             "final": slate[:2],
             "alone": slate[:2],
             "nulls": {"echo": slate[:2]},
+            "nulls_accepted": {"echo": slate},
+            "ratings": {"c": 5.0},
             "templates": {"system": "0" * 64},
             "request": "1" * 64,
             "error": None,

@@ -57,6 +57,14 @@ class Spent:
         )
 
 
+@dataclass
+class _Purse:
+    """What was spent and what is set aside."""
+
+    spent: Spent = Spent(0, 0, Decimal(0))
+    reserved: Spent = Spent(0, 0, Decimal(0))
+
+
 class Budget:
     """What a run may spend, and has spent.
 
@@ -66,10 +74,15 @@ class Budget:
     a status counts nothing; and one that may have been answered without our hearing of it (a cut connection, a timeout, an
     answer that is none) counts as its reservation. So by the server's own count the caps are never passed.
 
+    Calls at other prices count in a budget of their own `beside` it, which has the same caps and spends from the same purse;
+    only one of the two may be asked from at a time.
+
     Raises ClientSetupError if a cap cannot be kept: no price for a cap on money.
     """
 
-    def __init__(self, caps: Caps, prices: Prices | None, tokens: TokenCounter) -> None:
+    def __init__(
+        self, caps: Caps, prices: Prices | None, tokens: TokenCounter, beside: Budget | None = None
+    ) -> None:
         if caps.cost is not None and prices is None:
             raise ClientSetupError(
                 "a cap on money needs the price of the model, and none is published for it at this address: give your "
@@ -79,10 +92,15 @@ class Budget:
         self._caps = caps
         self._limits_size = caps.tokens is not None or caps.cost is not None
         self._nothing = None if prices is None else Decimal(0)
-        self.spent = Spent(0, 0, self._nothing)
-        """By all attempts that have ended, those of a resumed run's journal included."""
-        self._reserved = self.spent
+        self._purse: _Purse = beside._purse if beside else _Purse()  # noqa: SLF001 - of its own kind
         self._change = asyncio.Event()
+
+    @property
+    def spent(self) -> Spent:
+        """By all attempts that have ended, those of a resumed run's journal included."""
+        spent = self._purse.spent
+        # Nothing spent at no known price is no known cost either.
+        return spent if self.prices is not None else Spent(spent.calls, spent.tokens, None)
 
     def count(self, record: Record) -> None:
         """Add what a call of a resumed run's journal took; answers of the cache took nothing."""
@@ -95,7 +113,7 @@ class Budget:
         Raises BudgetReached if there is no room and nobody is left to leave any.
         """
         while (reserved := self.reserve_now(request)) is None:
-            if not self._reserved.calls:
+            if not self._purse.reserved.calls:
                 raise BudgetReached(self._explanation(self._reservation(request)))
             self._change.clear()
             await self._change.wait()
@@ -104,27 +122,27 @@ class Budget:
     def reserve_now(self, request: Request) -> Spent | None:
         """The same without waiting; None where there is no room now."""
         most = self._reservation(request)
-        if not (self.spent + self._reserved + most).within(self._caps):
+        if not (self.spent + self._purse.reserved + most).within(self._caps):
             return None
-        self._reserved += most
+        self._purse.reserved += most
         return most
 
     def commit(self, request: Request) -> Spent:
         """Set aside what an attempt may take that was sent already, whatever the caps say now."""
         most = self._reservation(request)
-        self._reserved += most
+        self._purse.reserved += most
         return most
 
     def settle(self, request: Request, reserved: Spent, outcome: Completion | CallError | None) -> None:
         """Replace a reservation by what the attempt took; None: it was given up, and nobody knows."""
-        self._reserved -= reserved
+        self._purse.reserved -= reserved
         if not (isinstance(outcome, CallError) and outcome.status is not None):
-            self.spent += self._taken(request, outcome if isinstance(outcome, Completion) else None)
+            self._purse.spent += self._taken(request, outcome if isinstance(outcome, Completion) else None)
         self._change.set()
 
     def release(self, reserved: Spent) -> None:
         """Take back a reservation whose attempt is not made."""
-        self._reserved -= reserved
+        self._purse.reserved -= reserved
         self._change.set()
 
     def close(self, record: Record, reserved: Spent) -> None:
@@ -135,7 +153,7 @@ class Budget:
     def _count(self, record: Record, attempt: Attempt) -> None:
         outcome = record.completion if attempt.error is None else None
         if outcome is not None or (attempt.status is None and not attempt.unspent):
-            self.spent += self._taken(record.request, outcome)
+            self._purse.spent += self._taken(record.request, outcome)
 
     def _reservation(self, request: Request) -> Spent:
         return self._most(request) if self._limits_size else Spent(1, 0, self._nothing)

@@ -46,7 +46,9 @@ class Gateway:
         budget: Budget | None = None,
         batches: BatchSender | None = None,
         retry_errors: bool = False,
+        owns: Callable[[Record], bool] | None = None,
     ) -> None:
+        """`owns` says which calls of the journal are this gateway's, and count in its budget, where several share it; None: all."""
         self._journal = journal
         self._live: _Live | None = None
         self._again: set[str] = set()
@@ -56,7 +58,7 @@ class Gateway:
             for record in journal.records():
                 if record.completion is None and (record.halting or retry_errors or record.key in awaited):
                     self._again.add(record.key)
-                if budget is not None:
+                if budget is not None and (owns is None or owns(record)):
                     budget.count(record)
             caller = Caller(client, at_hand, pace or Pace(), budget)
             self._live = _Live(client, caller, journal, cache, (pace or Pace()).concurrency, batches)

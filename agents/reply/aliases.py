@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from agents.reply.tokens import tokenize
+from agents.reply.tokens import capitalised, tokenize
 
 _YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
 _BRACKET = re.compile(r"^(.*\S)\s*\(([^()]+)\)\s*$", re.DOTALL)
@@ -32,9 +32,11 @@ class Alias(NamedTuple):
     spaced: int
     """Bit i: only space lies between word i and word i+1, so a list separator there speaks against this title."""
     capital: int
-    """Bit i: word i starts with a capital letter or digit (leading articles apart)."""
+    """Bit i: word i has a capital letter or starts with a digit (leading articles apart)."""
     distance: int
     """VERBATIM, RENAMED (no year, article moved), PART (main or alternative title alone), LOOSE (article left out or added)."""
+    moved: bool = False
+    """Its last word is an article behind a comma, so a text that has an article there without a comma says something else."""
 
 
 def year_of(title: str) -> int | None:
@@ -55,7 +57,9 @@ def aliases(title: str) -> tuple[Alias, ...]:
         elif known is not None and alias.distance == known.distance:
             # The same words punctuated in two ways: what either allows is allowed.
             found[alias.words] = known._replace(
-                spaced=known.spaced & alias.spaced, capital=known.capital & alias.capital
+                spaced=known.spaced & alias.spaced,
+                capital=known.capital & alias.capital,
+                moved=known.moved and alias.moved,
             )
 
     for variant in _compounds(title):
@@ -71,7 +75,7 @@ def aliases(title: str) -> tuple[Alias, ...]:
             if dated and alias.words:
                 last = len(alias.words)
                 words = (*alias.words, dated.group(1))
-                add(alias._replace(words=words, capital=alias.capital | 1 << last))
+                add(alias._replace(words=words, capital=alias.capital | 1 << last, moved=False))
     return tuple(found.values())
 
 
@@ -83,9 +87,9 @@ def _alias(surface: str, distance: int) -> Alias:
     for i, start in enumerate(starts):
         if i + 1 < len(starts) and not surface[ends[i] : starts[i + 1]].strip():
             spaced |= 1 << i
-        if not surface[start].islower() and words[i] not in _SMALL:
+        if capitalised(surface[start : ends[i]]) and words[i] not in _SMALL:
             capital |= 1 << i
-    return Alias(tuple(words), spaced, capital, distance)
+    return Alias(tuple(words), spaced, capital, distance, bool(_ARTICLE_LAST.match(surface)))
 
 
 def _names(name: str) -> list[tuple[int, str]]:

@@ -21,7 +21,9 @@ _RANKING = re.compile(
     rf"|^[^\w\n]{{0,24}}(?:my\s+|final\s+|the\s+)*ranking[^\S\n]*(?=\n)",
     re.IGNORECASE | re.MULTILINE,
 )
-_VERB = r"\b(?:accept(?:s|ed|ing|able)?|reject\w*|declin(?:e[sd]?|ing)|refus(?:e[sd]?|ing))\b"
+_VERB = (
+    r"\b(?:accept(?:s|ed|ing|able)?|reject\w*|declin(?:e[sd]?|ing)|refus(?:e[sd]?|ing)|unaccept(?:ed|able))\b"
+)
 _LISTED = re.compile(
     rf"{_VERB}(?P<object>[^:\n.!?{TITLE}{NUMBERED}]{{0,60}}?)(?::|[^\S\n](?:are|is|would\s+be|include)\b)"
     rf"|{_VERB}[^\S\n]+(?:all\s+(?:of\s+)?|only\s+|both\s+)?(?:these|those|the\s+following)(?:[^\S\n]+(?!as\b|because\b|since\b|and\b)[a-z]+)?"

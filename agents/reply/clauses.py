@@ -28,22 +28,25 @@ class Decision(NamedTuple):
     end: int
 
 
+def _phrases(pattern: str) -> re.Pattern[str]:
+    """A pattern of phrases, in which any run of space stands for each space."""
+    return re.compile(pattern.replace(" ", r"[^\S\n]+"), re.IGNORECASE)
+
+
 _VERB = re.compile(
-    r"\b(?:(accept(?:s|ed|ing|able|ance)?)|(reject\w*|declin(?:e[sd]?|ing)|refus(?:e[sd]?|ing)))\b",
+    r"\b(?:(accept(?:s|ed|ing|able|ance)?)|(reject\w*|declin(?:e[sd]?|ing)|refus(?:e[sd]?|ing)|unaccept(?:ed|able)))\b",
     re.IGNORECASE,
 )
-_IDIOM = re.compile(
+_IDIOM = _phrases(
     r"\b(?:not (?:only|just)|no doubt|(?:without|no|not a|without any) (?:hesitation|doubt|question|problem)s?|not hesitate to)\b",
-    re.IGNORECASE,
 )
-_HEDGE_NOUN = re.compile(
+_HEDGE_NOUN = _phrases(
     r"\b(?:hesita\w+|reluctan\w+|unsure|uncertain|(?:not|n['’]?t) (?:entirely |completely |quite |so )?(?:sure|certain|convinced)"
-    r"|undecided|unlikely|less likely|on the fence|either way|depend(?:s|ing)|whether|may not|might not)\b",
-    re.IGNORECASE,
+    r"|undecided|unlikely|less likely|on the fence|either way|depend(?:s|ing)|whether|may not|might not|doubt(?:s|ed|ful)?"
+    r"|(?:fail(?:s|ed)?|hard|difficult) to|stop(?:s|ped)? short)\b",
 )
-_HEDGE_BEFORE = re.compile(
-    r"\b(?:might|may|maybe|perhaps|possibly|potentially|could|if|unless|almost|consider(?:ing)? (?:whether|accept\w*))\b",
-    re.IGNORECASE,
+_HEDGE_BEFORE = _phrases(
+    r"\b(?:might|may|maybe|perhaps|possibly|potentially|could|if|unless|almost|used to|(?:would|should|n['’]t|['’]d) have|consider(?:ing)? (?:whether|accept\w*))\b",
 )
 _NEGATION = re.compile(
     r"\b(?:not|never|cannot|no|none|nothing|neither|nor|hardly|without|unable|unwilling|refuse\w*|declin\w+|avoid)\b|n['’]t\b"
@@ -51,25 +54,32 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _NEGATED_OBJECT = re.compile(r"[^\w:]*(?:\w+[^\w:]+){0,2}?(?:none|nothing|neither|not|no)\b", re.IGNORECASE)
-_MISFIT = re.compile(
+_MISFIT = _phrases(
     r"(?:\bnot|n['’]t)\s+(?:\w+\s+){0,2}?(?:align|fit|match|interest\w*|appeal\w*|suit\w*|for me|my (?:taste|cup|thing|style)|choose|watch|recommend|include)\b"
     r"|\bno interest\b",
-    re.IGNORECASE,
 )
-_EXCLUDED = re.compile(
+_EXCLUDED = _phrases(
     rf"\b(?:not|except(?: for)?|excluding|without|nor|rather than|instead of|other than)\b[^\w{TITLE}]*(?:the\s+)?(?={TITLE})",
-    re.IGNORECASE,
 )
-_YES = re.compile(r"[\s:\-–—=(\[*_>|\"]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
-_NO = re.compile(r"[\s:\-–—=(\[*_>|\"]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE)
-_PERHAPS = re.compile(
-    r"[\s:\-–—=(\[*_>|\"]*(?:maybe|perhaps|possibly|not sure|unsure|undecided)\b", re.IGNORECASE
+# A question up to its mark; dots that end a title, and its year, do not end the sentence. A list after a colon asks nothing.
+_ASKING = re.compile(
+    rf"(?:[^.!?:\n(]|(?<={TITLE})[.!]+(?=[ *_\"'”’)\]]{{0,4}}\?)|\((?:{TITLE}+|\d{{4}})\))*\?"
 )
+_INVERTED = _phrases(
+    r"\b(?:should|would|could|shall|can|will|do|did|why|who|what) (?:I|we|you|one|anyone|anybody)\b"
+)
+_CONDITION = re.compile(r"[^:\n]*\b(?:if|unless)\b", re.IGNORECASE)
+_YES = re.compile(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:yes\b|[✓✔✅👍])", re.IGNORECASE)
+_NO = re.compile(
+    r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:no\b(?!\s+(?:doubt|hesitation))|[✗✘❌👎])", re.IGNORECASE
+)
+_PERHAPS = _phrases(r"[\s:\-–—=()\[\]*_`>|\"'“”‘’«»]*(?:maybe|perhaps|possibly|not sure|unsure|undecided)\b")
 _REACH = 400
 """Characters before and after a verb in which a negation or hedge may govern it."""
 _SENTENCE = re.compile(r"[.!?…]{1,6}[\"'”’)\]*_]{0,6}(?=\s|$)")
 _ABBREVIATED = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Jr|Sr|vs|No|Vol|Pt|etc|e\.g|i\.e)|(?<![^\W\d_])[^\W\d_])$", re.IGNORECASE
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Sgt|Lt|Capt|Col|Gen|Prof|Rev|St|Jr|Sr|vs|No|Vol|Pt|etc|e\.g|i\.e)|(?<![^\W\d_])[^\W\d_])$",
+    re.IGNORECASE,
 )
 # A new subject with its own "would" starts afresh, so an earlier negation does not reach it.
 _TURN = re.compile(
@@ -104,13 +114,15 @@ def decisions(text: str, start: int, end: int) -> Iterator[Decision]:
     """What the clause `text[start:end]` decides, in order; titles in it must be masked by TITLE signs.
 
     Accepting takes an explicit verb. A negation before it in the same breath rejects; one further away, and any
-    hedge, leaves the matter undecided.
+    hedge, condition or question, leaves the matter undecided.
     """
     clause = _IDIOM.sub(lambda m: " " * len(m.group()), text[start:end])
     verbs = list(_VERB.finditer(clause))
     for verb in verbs:
         before = clause[max(0, verb.start() - _REACH) : verb.start()]
         stance = _stance(before, verb, clause[verb.end() : verb.end() + _REACH])
+        if stance is Stance.ACCEPT and _ASKING.match(text, start + verb.end(), start + verb.end() + _REACH):
+            stance = Stance.UNDECIDED
         yield Decision(stance, start + verb.start(), start + verb.end())
     for excluded in _EXCLUDED.finditer(clause):
         yield Decision(Stance.REJECT, start + excluded.start(), start + excluded.end())
@@ -126,12 +138,13 @@ def _stance(before: str, verb: re.Match[str], after: str) -> Stance:
         return Stance.UNDECIDED
     breath = re.split(rf"[,:{TITLE}{NUMBERED}{BULLET}]", before)[-1]
     negated = bool(_NEGATION.search(breath))
-    doubtful = bool(_HEDGE_BEFORE.search(before)) or bool(_NEGATION.search(before)) != negated
+    doubtful = bool(_HEDGE_BEFORE.search(before) or _INVERTED.search(before))
+    doubtful = doubtful or bool(_NEGATION.search(before)) != negated
     if verb.group(2):
         return Stance.UNDECIDED if negated or doubtful else Stance.REJECT
     if negated or _NEGATED_OBJECT.match(after):
         return Stance.REJECT
-    return Stance.UNDECIDED if doubtful else Stance.ACCEPT
+    return Stance.UNDECIDED if doubtful or _CONDITION.match(after) else Stance.ACCEPT
 
 
 def bare_verdict(note: str) -> set[Stance]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _REASON = re.compile(r"[\s*_\"”’)\]]*(?::|[-–—])")
 _ASIDE = re.compile(rf"(?<=[\w{TITLE}*_\"”’])[ \t]*\((?!\d{{4}}\))[^()\n]*\)")
 
+# "Contact" in "Star Trek: First Contact" is no title of a list that "Star Trek" announces.
+_NAMING = re.compile(r"\b(?!I\b)[A-Z]\w*\W*\Z")
+
 
 class Item(NamedTuple):
     """One title of a list."""
@@ -93,7 +96,7 @@ class _LineReader:
     def _gap(self, at: int, mention: Mention, note_end: int) -> None:
         gap = self._masked[at : mention.start]
         first = at == self._start
-        if first and ":" in gap:
+        if first and ":" in gap and not _NAMING.search(gap, gap.rfind(":")):
             gap = gap[gap.rfind(":") + 1 :]
         stop = prose_break(gap)
         pieces = split_pieces(gap)
@@ -112,9 +115,11 @@ class _LineReader:
             self._listing.end = max(self._listing.end, mention.end)
             return
         self._listing.asides.append(mention)
-        self._listing.prose = True
-        if self._open and first and self._strict and (name := clean_name(pieces[-1].text)):
-            self._listing.unknown.append(name)
+        found = self._answer.text[mention.start : mention.end]
+        if self._open and first and self._strict and (name := clean_name(f"{pieces[-1].text}{found}")):
+            self._listing.unknown.append(name)  # the title ends a longer name
+        else:
+            self._listing.prose = True
         self._open = False
 
     def _tail(self, at: int, *, anything: bool) -> None:
@@ -146,9 +151,11 @@ class _LineReader:
             name = clean_name(piece.text)
             if not name:
                 continue
+            if lead_in(name) is not None:
+                continue  # "Perhaps I would": words before a title
             if like_a_name(name, lower=lower):
                 self._listing.unknown.append(name)
-            elif lead_in(name) is None:
+            else:
                 self._listing.prose = True
                 if starts_prose(name):
                     self._open = False

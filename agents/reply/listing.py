@@ -20,6 +20,13 @@ _ANNOUNCES = re.compile(r"(?:as|the|from|in|based|below)\b", re.IGNORECASE)
 # "... and Heat, as the others do not fit my taste" says nothing against Heat.
 _OTHERS = re.compile(r"\b(?:others?|rest|remaining|remainder)\b", re.IGNORECASE)
 
+# A line that begins another list: "Skipped: Heat".
+_LEFT_OUT = re.compile(
+    r"[^\w\n]*(?:\w+[ \t]+){0,3}?(?:not?|never|none|un\w+|dis\w+|skip\w*|pass\w*|avoid\w*|exclud\w*|others?|rest|remaining|maybe|perhaps"
+    r"|possibly|left|leav\w+|drop\w*|omit\w*|ignor\w+)\b[^:,;.\n]{0,40}:",
+    re.IGNORECASE,
+)
+
 
 def read_list(answer: Answer, start: int, end: int) -> Listing:
     """Read the list in `answer.text[start:end]`.
@@ -52,6 +59,9 @@ def read_list(answer: Answer, start: int, end: int) -> Listing:
             and listing.end < line_start
             and _one_line(listing, answer)
         ):
+            break
+        if kind == _PLAIN and listing.items and _LEFT_OUT.match(answer.masked, line_start, line_end):
+            listing.asides += answer.between(line_start, line_end)
             break
         part = read_line(answer, line_start, line_end, strict=line_kind != _PLAIN)
         if line_start == start and not (part.items or part.unknown) and _announces_nothing(line):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.reply.aliases import aliases, year_of
-from agents.reply.tokens import ARROW, BREAK, Tokens, tokenize
+from agents.reply.tokens import ARROW, BREAK, Tokens, capitalised, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,21 @@ _SEPARATOR_COST = 3
 _SEPARATOR = re.compile(r"[,;.|]|(?:^|\s)[-–—]+(?:\s|$)")
 _SAME_FILM = re.compile(r"\s*[(\[/]\s*(?:a\.?k\.?a\.?\s+)?\Z", re.IGNORECASE)
 _CONNECTORS = frozenset({"and", "or", "then", "but", BREAK, ARROW})
+# Marks that end the name of a film.
+_MARKS = re.compile(r"(?<=\w)[.?!…]+(?=$|\s*\(|,\s|\))")
+_ENDINGS = frozenset(".?!…")
+_COMMA = re.compile(r"[\s.!?'’]*,\s*")
 _YEAR_LENGTH = 4
+_WORD_OF_NAME = r"(?:[A-Z0-9][^\s()]*|of|the|and|in|an?|to|for|on|from|with|&)"
+_SUBTITLE = rf":[ ]{_WORD_OF_NAME}(?:[ ]{_WORD_OF_NAME}){{0,7}}?"
+_ARTICLE = r",[ ](?:The|An?)"
+_GOES_ON = frozenset(":,")
+# What makes a title the beginning of another's: "Alien" in "Alien: Resurrection (1997)", "Jurassic Park" in "Lost World: Jurassic Park, The".
+_LONGER_DATED = re.compile(rf"(?:{_SUBTITLE}|{_ARTICLE})[ ]?\((?P<year>\d{{4}})\)")
+_LONGER = re.compile(
+    rf"(?:{_SUBTITLE})?{_ARTICLE}[ *_\"”']*$|:[ ](?:Part|Episode|Chapter|Volume|Vol\.)[ ](?:[IVXLC]+|\d+)\b",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class _Ending(NamedTuple):
     distance: int
     spaced: int
     capital: int
+    moved: bool
 
 
 class _Node:
@@ -74,22 +89,23 @@ class TitleIndex:
 
     An alias is the title verbatim, without year, with the article at either end or left out, without or only its
     bracketed alternative; case, accents, punctuation and "&" never matter. Nothing is matched approximately, and
-    a title followed by another year in brackets is another film. A title without a letter or digit is never found.
+    a title followed by another year in brackets, at once or after a subtitle, is another film. A title without a letter or digit is never found.
     Building is linear in the titles (4,000: a fraction of a second), finding in the text.
     """
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._years = [year_of(title) for title in titles]
+        self._marks = [_MARKS.findall(title) for title in titles]
         self._root = _Node()
         for position, title in enumerate(titles):
-            for words, spaced, capital, distance in aliases(title):
+            for words, spaced, capital, distance, moved in aliases(title):
                 node = self._root
                 for word in words:
                     child = node.children.get(word)
                     if child is None:
                         child = node.children[word] = _Node()
                     node = child
-                node.endings.append(_Ending(position, distance, spaced, capital))
+                node.endings.append(_Ending(position, distance, spaced, capital, moved))
 
     def __len__(self) -> int:
         return len(self._years)
@@ -104,8 +120,12 @@ class TitleIndex:
         tokens = tokenize(text)
         chosen = self._cover(text, tokens)
         mentions: list[Mention] = []
-        for first, last, endings in chosen:
-            mention = _mention(text, tokens, first, last, endings)
+        stops = [*(tokens.starts[first] for first, _, _ in chosen), len(text)][1:]
+        for (first, last, fitting), stop in zip(chosen, stops, strict=True):
+            endings = self._not_begun(fitting, text, tokens.ends[last - 1], stop)
+            if not endings:
+                continue
+            mention = _mention(text, tokens, first, last, endings, self._marks)
             previous = mentions[-1] if mentions else None
             if previous and (both := _same(text, previous, mention)):
                 mentions[-1] = both
@@ -139,7 +159,9 @@ class TitleIndex:
         return _follow(choice)
 
     def _fitting(self, endings: list[_Ending], text: str, tokens: Tokens, last: int) -> list[_Ending]:
-        """The nearest endings, without those that the year in brackets after them contradicts."""
+        """The nearest endings, without those that the year in brackets after them or the place of an article contradicts."""
+        if any(ending.moved for ending in endings) and not _article_behind(text, tokens, last):
+            endings = [ending for ending in endings if not ending.moved]
         if last == len(tokens.words) or len(tokens.words[last]) != _YEAR_LENGTH:
             year = None
         else:
@@ -150,6 +172,17 @@ class TitleIndex:
             nearest = min(ending.distance for ending in endings)
             endings = [ending for ending in endings if ending.distance == nearest]
         return endings
+
+    def _not_begun(self, endings: list[_Ending], text: str, at: int, stop: int) -> list[_Ending]:
+        """The endings at which no longer name goes on, up to the next title: a subtitle or article with another year."""
+        if text[at : at + 1] not in _GOES_ON:
+            return endings
+        if _LONGER.match(text, at, stop):
+            return []
+        found = _LONGER_DATED.match(text, at, stop)
+        if not found:
+            return endings
+        return [ending for ending in endings if self._years[ending.position] == int(found["year"])]
 
 
 def _follow(choice: list[tuple[int, list[_Ending]] | None]) -> list[tuple[int, int, list[_Ending]]]:
@@ -176,6 +209,16 @@ def _separator_bits(text: str, tokens: Tokens) -> int:
     return int.from_bytes(bits, "little")
 
 
+def _article_behind(text: str, tokens: Tokens, last: int) -> bool:
+    """Whether the last of these words is an article moved behind a comma, not one of a reason ("The Game** - a hit")."""
+    if last < 2:
+        return True
+    end, start = tokens.ends[last - 2], tokens.starts[last - 1]
+    if not _COMMA.fullmatch(text, end, start):
+        return text[end:start].isspace()
+    return not text[start].islower() or text[tokens.starts[last - 2]].islower()
+
+
 def _bracketed_year(text: str, tokens: Tokens, at: int) -> int | None:
     word = tokens.words[at]
     if not (word.isascii() and word.isdigit()):
@@ -184,16 +227,28 @@ def _bracketed_year(text: str, tokens: Tokens, at: int) -> int | None:
     return int(word) if text[start - 1] in "([" and text[end : end + 1] in {")", "]"} else None
 
 
-def _mention(text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending]) -> Mention:
+def _mention(
+    text: str, tokens: Tokens, first: int, last: int, endings: list[_Ending], marks: Sequence[Sequence[str]]
+) -> Mention:
     starts, ends, words = tokens.starts, tokens.ends, tokens.words
     start, end = starts[first], ends[last - 1]
     opens = first == 0 or words[first - 1] in _CONNECTORS or _parts(text[ends[first - 1] : start])
     closes = last == len(words) or words[last] in _CONNECTORS or _parts(text[end : starts[last]])
-    capitals = sum(1 << i for i in range(last - first) if not text[starts[first + i]].islower())
-    cased = any(e.capital and e.capital & capitals == e.capital for e in endings)
+    capitals = sum(
+        1 << i for i in range(last - first) if capitalised(text[starts[first + i] : ends[first + i]])
+    )
+    # A title all in small letters ("'burbs, The") shows by its first word.
+    cased = any((e.capital or 1) & capitals == (e.capital or 1) for e in endings)
+    positions = tuple(sorted({ending.position for ending in endings}))
+    # "Airplane!", "Titan A.E." and "Who Framed Roger Rabbit?" end no sentence of the reply.
+    if text[end : end + 1] in _ENDINGS:
+        written = _MARKS.findall(text, start, end)
+        for mark, count in {(mark, marks[p].count(mark)) for p in positions for mark in marks[p]}:
+            if text.startswith(mark, end) and written.count(mark) < count:
+                end += len(mark)
+                break
     if text[end : end + 1] in {")", "]"} and re.search(r"[(\[][^()\[\]]*\Z", text[start:end]):
         end += 1
-    positions = tuple(sorted({ending.position for ending in endings}))
     return Mention(positions, start, end, last - first, cased, opens, closes)
 
 

@@ -42,6 +42,11 @@ def tokenize(text: str) -> Tokens:
     return Tokens(words, starts, ends)
 
 
+def capitalised(word: str) -> bool:
+    """Whether a word as written has a capital anywhere ("eXistenZ"), or starts with no small letter ("20")."""
+    return not (word[0].islower() and word.islower())
+
+
 @lru_cache(maxsize=1 << 15)
 def _fold(word: str) -> str:
     if word == "&":

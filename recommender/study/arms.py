@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import itertools
-import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recommender.configuration import Setup, Study
 from recommender.models import ModelError
 from recommender.pipeline import check_recommender
-from scenarios.document import Document
-from scenarios.reading import ScenarioError, changed, typed
+from scenarios.arms import variants
+from scenarios.reading import ScenarioError, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pydantic import JsonValue
 
-_LONGEST = 120
-"""Characters of a name, which is also a folder's and stands on an axis of a figure."""
+    from scenarios.document import Document
 
 
 @dataclass(frozen=True)
@@ -32,11 +28,8 @@ class Arm:
     changes: Mapping[str, JsonValue]
     """Dotted keys and their values: what makes it differ from the scenario's recommender."""
     setup: Setup
-
-    @property
-    def slug(self) -> str:
-        """The name as a folder: in lower case, words joined by dashes."""
-        return re.sub(r"[^\w.=-]+", "-", self.name.casefold()).strip("-.")
+    slug: str
+    """The name as a folder."""
 
     def replicate(self, seed: int) -> Setup:
         """The scenario of one training."""
@@ -51,47 +44,17 @@ def expand(document: Document) -> tuple[Study, tuple[Arm, ...]]:
     """
     study = typed(Study, document)
     _refuse_misspelt(study, document)
-    assert isinstance(document.value, dict)
     # What is left is what python -m recommender.train would be given.
-    left = {
-        key: value
-        for key, value in document.value.items()
-        if key not in Study.model_fields.keys() - Setup.model_fields.keys()
-    }
-    base = Document(left, document.places)
+    planned = Study.model_fields.keys() - Setup.model_fields.keys()
     arms: list[Arm] = []
-    for name, changes in _named(study):
-        place = document.place(("arms", name) if study.arms else ("sweep", next(iter(changes))))
-        own = base
-        for key, value in changes.items():
-            at = document.place(("arms", name, key)) if study.arms else place
-            own = changed(own, key, value, at)
-        arm = Arm(name, changes, typed(Setup, own))
-        _check(arm, arms, place)
+    for variant in variants(document, study.arms, study.sweep, planned):
+        arm = Arm(variant.name, variant.changes, variant.typed(Setup), variant.slug)
+        _check(arm, arms, variant.place)
         arms.append(arm)
     return study, tuple(arms)
 
 
-def _named(study: Study) -> Iterator[tuple[str, Mapping[str, JsonValue]]]:
-    """Names and changes of the arms."""
-    if study.arms is not None:
-        yield from study.arms.items()
-        return
-    assert study.sweep is not None
-    short = [key.rpartition(".")[2] for key in study.sweep]
-    words = short if len(set(short)) == len(short) else list(study.sweep)
-    for values in itertools.product(*study.sweep.values()):
-        told = (value if isinstance(value, str) else json.dumps(value) for value in values)
-        name = ", ".join(f"{word}={text}" for word, text in zip(words, told, strict=True))
-        yield name, dict(zip(study.sweep, values, strict=True))
-
-
 def _check(arm: Arm, before: list[Arm], place: str) -> None:
-    if not arm.slug or len(arm.name) > _LONGEST:
-        raise ScenarioError(
-            f"{place}: the name of arm {arm.name!r} should have a letter or digit and at most {_LONGEST} characters; "
-            "the values of a sweep can be given names as arms"
-        )
     if same := next((each.name for each in before if each.slug == arm.slug), None):
         raise ScenarioError(
             f"{place}: arms {same!r} and {arm.name!r} would share the folder arms/{arm.slug}; rename one, or leave one out"

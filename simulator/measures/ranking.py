@@ -9,6 +9,7 @@ import pandas as pd
 
 from recommender.intervals import bootstrap_interval, mean_interval
 from recommender.metrics import ranking_metrics
+from simulator.measures.fidelity import AUDIENCE, KNOW_NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 RECOMMENDER, REFINED, ALONE = "recommender", "refined", "audience_alone"
 PARSED_ONLY, UPPER_BOUND = "refined_parsed_only", "upper_bound"
 _KINDS = ("hr", "ndcg")
-_PAIRS = ((REFINED, RECOMMENDER), (ALONE, "random"), (ALONE, "popularity"))
+_PAIRS = (
+    (REFINED, RECOMMENDER),
+    (ALONE, "random"),
+    (ALONE, "popularity"),
+    *((AUDIENCE, name) for name in KNOW_NOTHING),
+)
 """Does the audience help, and does it know more than users that know nothing?"""
 
 
@@ -73,16 +79,20 @@ def per_user(turns: Iterable[Turn], cutoffs: Sequence[int]) -> pd.DataFrame:
 
 
 def summarise(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
-    """metrics.json: arm -> list -> metric@n -> mean, low, high, users, and what the number was computed from."""
+    """metrics.json: arm -> list -> metric -> mean, low, high, users, and what the number was computed from.
+
+    A metric is taken over the users that have it, and left out where none has.
+    """
     result: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
-    metrics = [name for name in table.columns if "@" in name]
     for (arm, name), group in table.groupby(["arm", "list"], sort=False):
         entry = {}
-        for metric in metrics:
-            interval = mean_interval(group[metric].to_numpy(dtype=np.float64), seed)
+        for metric in _metrics(table):
+            values = group[metric].dropna().to_numpy(dtype=np.float64)
+            if not len(values):
+                continue
             entry[metric] = {
-                **interval._asdict(),
-                "users": len(group),
+                **mean_interval(values, seed)._asdict(),
+                "users": len(values),
                 "data": group["data"].iloc[0],
                 **({"audience": group["audience"].iloc[0]} if group["audience"].iloc[0] else {}),
             }
@@ -91,16 +101,25 @@ def summarise(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, d
 
 
 def paired_differences(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
-    """Arm -> "first - second" -> metric@n -> mean, low, high, users: differences within users, with their intervals."""
+    """Arm -> "first - second" -> metric -> mean, low, high, users: differences within users, with their intervals."""
     result: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
-    metrics = [name for name in table.columns if "@" in name]
+    metrics = _metrics(table)
     for arm, group in table.groupby("arm", sort=False):
         values = group.pivot_table(index="user_id", columns="list", values=metrics)
         present = set(group["list"])
         for first, second in (pair for pair in _PAIRS if present.issuperset(pair)):
             entry = {}
             for metric in metrics:
-                difference = (values[metric, first] - values[metric, second]).to_numpy(dtype=np.float64)
+                both = (values[metric, first] - values[metric, second]).dropna()
+                if not len(both):
+                    continue
+                difference = both.to_numpy(dtype=np.float64)
                 entry[metric] = {**bootstrap_interval(difference, seed)._asdict(), "users": len(difference)}
             result.setdefault(str(arm), {})[f"{first} - {second}"] = entry
     return result
+
+
+def _metrics(table: pd.DataFrame) -> list[str]:
+    """The columns behind the number of turns."""
+    names: list[str] = table.columns.tolist()
+    return names[names.index("turns") + 1 :]

@@ -9,8 +9,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from simulator.report.fidelity import fidelity_tables, verdict_lines
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -38,14 +40,44 @@ def show(
     """Print metrics per arm, what the audience did, and what it took."""
     console.print()
     _line(console, f"data: {summary['data']}")
-    _line(console, f"audience: {summary['client']}")
+    # Without arms the summary tells at its top of the one that there is.
+    arms = summary.get("arms") or {"": summary}
+    for client, names in _alike({name: told["client"] for name, told in arms.items()}):
+        _line(console, f"audience{names}: {client}")
     _show_data(console, summary)
-    _show_recommender(console, summary)
+    if summary.get("fidelity") is not None:
+        _show_fidelity(console, summary, metrics)
+        return
+    told_of = {name: (told["recommender"], told["refinement"]) for name, told in arms.items()}
+    for recommender, names in _alike({name: told for name, (told, _) in told_of.items()}):
+        _show_features(console, recommender)
+        _show_recommender(console, recommender, names)
+    for refinement, names in _alike({name: told for name, (_, told) in told_of.items()}):
+        _show_refinement(console, refinement, names)
+    _line(
+        console,
+        "lists of N from the same 2N: recommender = its own top N; refined = after the audience; audience alone and null "
+        "users = their own order; best re-ranking = what is possible",
+    )
     for arm, lists in metrics.items():
         console.print(_metrics_table(arm, lists, cutoffs, summary["data"]))
         _show_differences(console, summary["differences"][arm], f"ndcg@{cutoffs[-1]}")
+    _show_against_reference(console, summary.get("against_reference", {}))
     _show_replies(console, summary["replies"])
     _show_cost(console, summary)
+
+
+def _show_fidelity(console: Console, summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    _line(
+        console, "slates: held-out items that the user liked, among others; no recommender, nothing refined"
+    )
+    for table in fidelity_tables(summary, metrics):
+        console.print(table)
+    _show_against_reference(console, summary.get("against_reference", {}))
+    _show_replies(console, summary["replies"])
+    _show_cost(console, summary)
+    for text in verdict_lines(summary):
+        _line(console, text)
 
 
 def _line(console: Console, text: str) -> None:
@@ -65,7 +97,10 @@ def _show_data(console: Console, summary: Mapping[str, Any]) -> None:
             f"left out of {skipped['file']}: {skipped['count']:,} of {skipped['rows']:,} rows ({skipped['kind']}); "
             f"first: {skipped['first'][0]}",
         )
-    for name, told in summary["recommender"]["features"].items():
+
+
+def _show_features(console: Console, training: Mapping[str, Any]) -> None:
+    for name, told in training["features"].items():
         bad = "".join(f", {count} {reason}" for reason, count in told["unreadable"].items())
         _line(
             console,
@@ -74,12 +109,11 @@ def _show_data(console: Console, summary: Mapping[str, Any]) -> None:
         )
 
 
-def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
-    training = summary["recommender"]
+def _show_recommender(console: Console, training: Mapping[str, Any], whose: str) -> None:
     full = training["full_ranking"]["test"]
     _line(
         console,
-        f"recommender: {training['model']} on {training['device']}, best epoch {training['best']} of "
+        f"recommender{whose}: {training['model']} on {training['device']}, best epoch {training['best']} of "
         f"{len(training['epochs'])}, validation NDCG@10 {training['ndcg']:.4f}; test over all {full['users']} users, "
         f"whole catalogue: HR@10 {full['hr@10']:.4f}, NDCG@10 {full['ndcg@10']:.4f}",
     )
@@ -88,21 +122,18 @@ def _show_recommender(console: Console, summary: Mapping[str, Any]) -> None:
             console,
             f"the same among sampled candidates: HR@10 {sampled['hr@10']:.4f}, NDCG@10 {sampled['ndcg@10']:.4f}",
         )
-    refinement = summary["refinement"]
+
+
+def _show_refinement(console: Console, refinement: Mapping[str, Any], whose: str) -> None:
     if refinement["weight"] is None:
-        _line(console, f"refinement: {refinement['policy']}")
+        _line(console, f"refinement{whose}: {refinement['policy']}")
     else:
         turns = refinement["validation_turns"]
         how = f"chosen on {turns} validation turns" if turns else "fixed by the scenario"
         _line(
             console,
-            f"refinement: {refinement['policy']}, weight of the audience {refinement['weight']:.2f}, {how}",
+            f"refinement{whose}: {refinement['policy']}, weight of the audience {refinement['weight']:.2f}, {how}",
         )
-    _line(
-        console,
-        "lists of N from the same 2N: recommender = its own top N; refined = after the audience; audience alone and null "
-        "users = their own order; best re-ranking = what is possible",
-    )
 
 
 def _table(title: str) -> Table:
@@ -132,6 +163,44 @@ def _show_differences(console: Console, differences: Mapping[str, Any], metric: 
         value = entry[metric]
         bounds = "" if value["low"] is None else f" [{value['low']:+.3f}, {value['high']:+.3f}]"
         _line(console, f"  {name.replace('_', ' ')}: {value['mean']:+.3f}{bounds}")
+
+
+def _show_against_reference(console: Console, found: Mapping[str, Any]) -> None:
+    """The arms against the first, by the list and metric of the largest cutoff."""
+    if not found:
+        return
+    compared = [name for name in next(iter(found.values())) if name != "reference"]
+    metrics = list(next(iter(found.values()))[compared[0]])
+    references = dict.fromkeys(entry["reference"] for entry in found.values())
+    table = _table(f"difference to {'; '.join(references)}: paired over users; mean, 95 % interval")
+    table.add_column("arm", overflow="fold")
+    table.add_column("list", no_wrap=True)
+    for metric in metrics:
+        table.add_column(metric.upper(), justify="right", no_wrap=True)
+    for arm, entry in found.items():
+        for number, name in enumerate(compared):
+            values = (_signed(entry[name].get(metric)) for metric in metrics)
+            table.add_row("" if number else arm, _TITLES.get(name, name), *values)
+    console.print(table)
+
+
+def _signed(value: Mapping[str, Any] | None) -> str:
+    if value is None:
+        return "n/a"
+    if value["low"] is None:
+        return f"{value['mean']:+.3f}"
+    return f"{value['mean']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
+
+
+def _alike(told: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """Each different thing that is told, with the arms that it is told of where not all are meant."""
+    different: list[Any] = []
+    for value in told.values():
+        if value not in different:
+            different.append(value)
+    for value in different:
+        names = [name for name in told if told[name] == value]
+        yield value, "" if len(different) == 1 else f" of {', '.join(names)}"
 
 
 def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

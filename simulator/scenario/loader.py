@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenarios.reading import read
+from scenarios.reading import read_document, typed
+from simulator.scenario.arms import check_arms
 from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pydantic import JsonValue
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Scenario:
-    """The scenario in a file, as `scenarios.reading.read` finds and reads it."""
-    return read(Scenario, path, overrides)
+def load(
+    path: Path, overrides: Sequence[str] = (), check: Callable[[Scenario], None] = lambda scenario: None
+) -> Scenario:
+    """The scenario in a file, as `scenarios.reading.read` finds and reads it; what is wrong with one of its arms, by the schema or
+    by `check`, is told with the arm's place.
+    """
+    document = read_document(path, overrides)
+    scenario = typed(Scenario, document)
+    check_arms(scenario, document, check)
+    return scenario
 
 
 def json_schema() -> dict[str, JsonValue]:

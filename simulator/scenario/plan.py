@@ -1,12 +1,15 @@
-"""What a scenario plans: its arms, phases and rounds."""
+"""What a scenario plans: the phases and rounds of its arms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from simulator.scenario.arms import arms_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from simulator.scenario.arms import Arm
     from simulator.scenario.schema import Scenario
 
 VALIDATION_ROUND = 0
@@ -14,20 +17,15 @@ VALIDATION_ROUND = 0
 
 
 class Group(NamedTuple):
-    """Turns that are proposed together: the users of one arm in one round."""
+    """Turns that are proposed together: the users of one arm, at one history length, in one round."""
 
     arm: str
+    """As it is recorded, the history length included."""
     phase: str
+    replicate: int
     round: int
     users: int
     """How many."""
-
-
-def history_lengths(scenario: Scenario) -> dict[str, int | None]:
-    """History length of each arm, by the arm's name; None keeps whole histories."""
-    if scenario.cold_start.lengths is None:
-        return {"history-all": None}
-    return {f"history-{length}": length for length in scenario.cold_start.lengths}
 
 
 def validation_users(scenario: Scenario) -> int:
@@ -39,7 +37,29 @@ def validation_users(scenario: Scenario) -> int:
 
 def groups(scenario: Scenario) -> Iterator[Group]:
     """Every group in the order in which a run plays and records them."""
-    if count := validation_users(scenario):
-        yield from (Group(arm, "validation", VALIDATION_ROUND, count) for arm in history_lengths(scenario))
+    arms = arms_of(scenario)
+    for arm in arms:
+        if count := validation_users(arm.scenario):
+            yield from (Group(name, "validation", 0, VALIDATION_ROUND, count) for name in arm.lengths)
     for number in range(VALIDATION_ROUND + 1, VALIDATION_ROUND + 1 + scenario.rounds):
-        yield from (Group(arm, "test", number, scenario.users.count) for arm in history_lengths(scenario))
+        for arm in arms:
+            for name in arm.lengths:
+                for replicate in range(scenario.replicates):
+                    yield Group(name, "test", replicate, number, scenario.users.count)
+
+
+def references(arms: Sequence[Arm]) -> dict[str, str]:
+    """By the recorded name of each arm but the first: the first arm's name at the same history length.
+
+    Where both have one length only these belong together, whatever they are; what has no counterpart is left out.
+    """
+    first, *others = arms
+    found = {}
+    by_length = {length: name for name, length in first.lengths.items()}
+    for arm in others:
+        for name, length in arm.lengths.items():
+            if length in by_length:
+                found[name] = by_length[length]
+            elif len(by_length) == len(arm.lengths) == 1:
+                found[name] = next(iter(by_length.values()))
+    return found

@@ -6,9 +6,10 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from recommender.configuration import ColdStart, Setup
+from scenarios.arms import either, some_arm
 from scenarios.section import Count, PositiveInts, Section, Share, increasing, named
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
@@ -191,6 +192,39 @@ class Prompts(Section):
     """Order of the candidates in the prompt: shuffled by a seed per user, or best first as recommended."""
 
 
+class Slates(Section):
+    """Where the candidates come from that the users are asked about."""
+
+    source: Literal["recommender", "held_out"] = "recommender"
+    """recommender: the 2N that it proposes. held_out: items of validation and test that the user liked, among m times as many
+    others (the 1:m task of fidelity); histories end with train, no recommender is trained, nothing is refined."""
+    m: Count = 1
+    """Others for each liked item."""
+    others: Literal["random", "matched", "disliked"] = "matched"
+    """Items the user is not known to have seen, at random or next to the liked ones by train popularity; or items it rated
+    below data.min_rating."""
+    size: Annotated[int, Field(ge=2)] = 20
+    """Items of a slate at most: as many whole groups of one liked item and its m others as fit."""
+
+    @field_validator("size")
+    @classmethod
+    def _holds_a_group(cls, value: int, info: ValidationInfo) -> int:
+        m = info.data.get("m", 1)
+        if value < 1 + m:
+            raise ValueError(f"should be {1 + m} or more: one liked item and its m = {m} others")
+        return value
+
+    @property
+    def liked_count(self) -> int:
+        """Liked items of a slate."""
+        return self.size // (1 + self.m)
+
+    @property
+    def others_count(self) -> int:
+        """Others of a slate."""
+        return self.m * self.liked_count
+
+
 class Refinement(Section):
     """How 2N candidates and an answer become the N that are shown."""
 
@@ -213,6 +247,26 @@ class Tolerance(Section):
     """Share of turns without a decision above which the exit code is 3."""
 
 
+_OF_AN_ARM = ("prompts", "users", "refinement", "cold_start", "slates", "recommender", "features")
+_SHARED = frozenset({"users.count", "users.cache", "slates.source"})
+
+
+def _changeable(key: str) -> str:
+    section, _, rest = key.partition(".")
+    if section not in _OF_AN_ARM or not all(rest.split(".")):
+        raise ValueError(
+            f"should be a dotted key below {', '.join(_OF_AN_ARM)}, such as prompts.feedback; all else is shared by the arms"
+        )
+    if key in _SHARED:
+        raise ValueError(
+            "should stand outside of the arms, which share it: they ask the same users, and compare the same measures"
+        )
+    return key
+
+
+_Key = Annotated[str, AfterValidator(_changeable)]
+
+
 class Scenario(Setup):
     """One study, complete: two runs of equal scenarios on equal data give equal results."""
 
@@ -224,16 +278,28 @@ class Scenario(Setup):
     """What they are told."""
     cold_start: ColdStart = ColdStart()
     """How much of them is known."""
+    slates: Slates = Slates()
+    """What they are asked about."""
     rounds: Count = 1
     """Rounds of propose, ask, refine."""
     n: Count = 10
     """Length N of the final list; 2N are proposed."""
     cutoffs: PositiveInts = (1, 5, 10)
     """Metrics are taken at these, increasing, none above n."""
-    refinement: Refinement = Refinement()
+    refinement: Annotated[Refinement, Field(validate_default=True)] = Refinement()
     """How the answers are used."""
     tolerance: Tolerance = Tolerance()
     """When failures are too many."""
+    arms: Annotated[dict[str, dict[_Key, JsonValue]] | None, AfterValidator(some_arm)] = None
+    """What is compared: by name, the dotted keys that an arm changes. The first is what the others are compared with; all
+    have the same users, targets, seeds and shown orders, and the same slates where they have the same recommender."""
+    sweep: Annotated[
+        dict[_Key, Annotated[tuple[JsonValue, ...], Field(strict=False)]] | None, AfterValidator(either)
+    ] = None
+    """Instead of arms: a dotted key and its values, one arm for each; of several keys their product."""
+    replicates: Count = 1
+    """How often every user is asked about each test slate, each time with a draw of its own; a user's metrics are averaged
+    over them. Validation turns are played once."""
 
     @field_validator("cutoffs")
     @classmethod
@@ -242,3 +308,27 @@ class Scenario(Setup):
         if n is not None and max(value) > n:
             raise ValueError(f"should not exceed the n = {n} places of the final list, as {max(value)} does")
         return increasing(value)
+
+    @field_validator("rounds")
+    @classmethod
+    def _one_slate(cls, value: int, info: ValidationInfo) -> int:
+        slates = info.data.get("slates")
+        if slates is not None and slates.source == "held_out" and value > 1:
+            raise ValueError(f"should be 1: a user has one slate of held-out items, not {value}")
+        return value
+
+    @field_validator("refinement")
+    @classmethod
+    def _nothing_to_refine(cls, value: Refinement, info: ValidationInfo) -> Refinement:
+        slates = info.data.get("slates")
+        if slates is not None and slates.source == "held_out" and value.policy != "replace":
+            raise ValueError(
+                "should be {policy: replace}: slates of held-out items have no recommender's scores to correct"
+            )
+        return value
+
+    @property
+    def list_length(self) -> int:
+        """Places of a final list: n, or the whole slate where held-out items make it, since nothing is cut off there."""
+        slates = self.slates
+        return self.n if slates.source == "recommender" else slates.liked_count + slates.others_count

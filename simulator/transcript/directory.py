@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+RECOMMENDERS = "recommenders"
+"""The folder of recommenders in a run that has arms."""
+
+
 @dataclass(frozen=True)
 class RunDirectory(TrainedDirectory):
     """The files of one run, by purpose."""
@@ -24,7 +29,8 @@ class RunDirectory(TrainedDirectory):
     def open(cls, path: Path) -> RunDirectory:
         """An existing run; TranscriptError names what is missing."""
         run = cls(path)
-        for file in (run.scenario, run.manifest, run.calls, run.proposals, run.training):
+        trained = [each.training for each in run.all_trained()]
+        for file in (run.scenario, run.manifest, run.calls, run.proposals, *trained):
             if not file.is_file():
                 raise TranscriptError(
                     f"{file}: no such file; {path} is not a run directory that can be replayed"
@@ -64,6 +70,23 @@ class RunDirectory(TrainedDirectory):
     def complete(self) -> bool:
         """Whether the run came to its end: its summary is written last."""
         return self.summary.is_file()
+
+    def trained(self, name: str) -> TrainedDirectory:
+        """A trained recommender, by its folder as the manifest names it; "" is the run directory."""
+        return TrainedDirectory(self.path / name)
+
+    def all_trained(self) -> list[TrainedDirectory]:
+        """The recommenders: the run directory itself, or one folder for each that its arms have."""
+        found = [each for each in (self.path / RECOMMENDERS).glob("*/") if each.name.isdecimal()]
+        folders = sorted(found, key=lambda folder: int(folder.name))
+        return [TrainedDirectory(folder) for folder in folders] or [self]
+
+    def copy_record(self, other: RunDirectory) -> None:
+        """Put the record of this run, of which a replay is made, into a new one."""
+        for file in (self.calls, self.proposals, *(each.training for each in self.all_trained())):
+            place = other.path / file.relative_to(self.path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
 
     @property
     def manifest(self) -> Path:

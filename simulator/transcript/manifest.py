@@ -5,9 +5,15 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from agents.llm.key import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _PACKAGES = (
     "screentest",
@@ -22,6 +28,52 @@ _PACKAGES = (
     "xllamacpp",
 )
 """An optional one that is not installed has no version."""
+
+
+@dataclass(frozen=True)
+class RecordedArm:
+    """What a manifest says of one arm: who was asked, and with which templates."""
+
+    name: str
+    """"" for the only arm of a run that compares nothing."""
+    client: str
+    """Label of who answers."""
+    endpoint: Endpoint
+    model_requested: str
+    prompts: Mapping[str, str]
+    """Content hash of each template."""
+    recommender: str = ""
+    """Folder of its trained recommender inside the run directory; "" is the run directory."""
+    recorded_as: tuple[str, ...] = ()
+    """The names of its turns, one for each history length."""
+
+
+def told_of_arms(arms: Sequence[RecordedArm]) -> dict[str, Any]:
+    """What a manifest holds of them: the first at its top, and each by name where there are arms to compare."""
+    told = {arm.name: {name: value for name, value in asdict(arm).items() if name != "name"} for arm in arms}
+    first = told[arms[0].name]
+    top = {name: first[name] for name in ("client", "endpoint", "model_requested")}
+    return {**top, "arms": told} if arms[0].name else top
+
+
+def recorded_arms(manifest: Mapping[str, Any]) -> dict[str, RecordedArm]:
+    """The arms that a manifest tells of, by name and in order; LookupError, TypeError or ValueError if it is none."""
+    arms = manifest.get("arms")
+    if arms is None:
+        prompts = dict(manifest["hashes"]["prompts"])
+        arms = {"": {name: manifest[name] for name in ("client", "endpoint", "model_requested")}}
+        arms[""]["prompts"] = prompts
+    return {
+        name: RecordedArm(
+            name,
+            **{
+                **told,
+                "endpoint": Endpoint(**told["endpoint"]),
+                "recorded_as": tuple(told.get("recorded_as", ())),
+            },
+        )
+        for name, told in arms.items()
+    }
 
 
 def environment() -> dict[str, Any]:

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from simulator.transcript.directory import RECOMMENDERS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from simulator.transcript.directory import RunDirectory
 
 LIST = "members.json"
 FORMAT = "screentest run 1"
@@ -19,8 +23,10 @@ REDACTED = ("scenario.yaml", "manifest.json", "training.json", "summary.json")
 """Files that may name a folder of the machine; what they say of it is cut to the last name."""
 _VERBATIM = ("calls.jsonl", "proposals.jsonl", "turns.jsonl", "metrics.json", "per_user.parquet")
 _CANDIDATES = tuple(f"candidates-{phase}.parquet" for phase in ("validation", "test"))
-NAMES = (*REDACTED, *_VERBATIM, *_CANDIDATES, WEIGHTS)
-"""All that may be in a packed run, in the order in which it is there."""
+_NAMES = (*REDACTED, *_VERBATIM, *_CANDIDATES, WEIGHTS)
+_OF_A_RECOMMENDER = ("scenario.yaml", "training.json", *_CANDIDATES, WEIGHTS)
+"""In a run with arms, in a folder of its own for each."""
+_FOLDER = re.compile(rf"{RECOMMENDERS}/[1-9][0-9]{{0,8}}")
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\",;:]+/)+([^\s/'\",;:]*)")
 """An absolute path inside a sentence."""
 
@@ -38,6 +44,22 @@ class Member:
     sha256: str
 
 
+def names(run: RunDirectory) -> list[str]:
+    """The files of a run that may be in a packed one, in the order in which they are there."""
+    own = [name for name in _NAMES if (run.path / name).is_file()]
+    for each in run.all_trained():
+        if each.path != run.path:
+            folder = each.path.relative_to(run.path).as_posix()
+            own += [f"{folder}/{name}" for name in _OF_A_RECOMMENDER if (each.path / name).is_file()]
+    return own
+
+
+def is_name(name: str) -> bool:
+    """Whether a run has such a file: one of a few names, or one of the folder of a recommender, and never another path."""
+    folder, _, file = name.rpartition("/")
+    return file in _OF_A_RECOMMENDER if _FOLDER.fullmatch(folder) else name in _NAMES
+
+
 def written(members: Sequence[Member]) -> bytes:
     """The list of members as it stands in an archive."""
     listed = {"format": FORMAT, "members": [vars(member) for member in members]}
@@ -50,7 +72,7 @@ def read(content: bytes, where: str) -> dict[str, Member]:
         listed = json.loads(content)
         version, entries = listed["format"], list(listed["members"])
         members = [Member(**entry) for entry in entries] if version == FORMAT else []
-        wrong = [member.name for member in members if member.name not in NAMES or not member.bytes >= 0]
+        wrong = [member.name for member in members if not is_name(member.name) or not member.bytes >= 0]
     except (ValueError, LookupError, TypeError) as error:
         raise ArchiveError(
             f"{where}: its {LIST} is no list of members ({error!r}); get the file again"

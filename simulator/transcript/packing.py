@@ -46,8 +46,8 @@ def export(path: Path, file: Path, *, weights: bool = False) -> list[Member]:
     rewritten = _without_places(run)
     listed = [
         _member(run.path / name, name, rewritten.get(name))
-        for name in members.NAMES
-        if (run.path / name).is_file() and (weights or name != members.WEIGHTS)
+        for name in members.names(run)
+        if weights or not name.endswith(members.WEIGHTS)
     ]
     try:
         with whole_file(file) as out:
@@ -60,15 +60,19 @@ def export(path: Path, file: Path, *, weights: bool = False) -> list[Member]:
 def _without_places(run: RunDirectory) -> dict[str, bytes]:
     """The files that have to be written anew because they name a folder of the machine."""
     texts: dict[str, Any] = {}
-    for name in members.REDACTED:
-        if (run.path / name).suffix == ".json" and (run.path / name).is_file():
-            kept = json.loads((run.path / name).read_bytes())
-            shared = members.without_places(kept)
-            if shared != kept:
-                texts[name] = shared
+    rewritten: dict[str, bytes] = {}
+    for name in members.names(run):
+        file = run.path / name
+        if file.name not in members.REDACTED or file == run.scenario:
+            continue
+        kept = json.loads(file.read_bytes()) if file.suffix == ".json" else read_document(file).value
+        shared = members.without_places(kept)
+        if shared != kept and file.suffix == ".json":
+            texts[name] = shared
+        elif shared != kept:
+            rewritten[name] = written(shared).encode("utf-8")
     value = read_document(run.scenario).value
     shared = members.without_places(value)
-    rewritten: dict[str, bytes] = {}
     if shared != value:
         heading = run.scenario.read_text(encoding="utf-8").split("\n", 1)[0]
         text = f"{heading}\n{written(shared)}"

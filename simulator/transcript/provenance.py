@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from prompts import TemplateError
 from recommender.pipeline import prepare_data
 from simulator.audience import make_script
-from simulator.scenario import ScenarioError, load
-from simulator.transcript.manifest import text_hash
+from simulator.scenario import ScenarioError, arms_of, load
+from simulator.transcript.manifest import recorded_arms, text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from simulator.scenario import Scenario
+    from simulator.scenario import Arm, Scenario
     from simulator.transcript.directory import RunDirectory
     from simulator.transcript.verification import Verification
 
@@ -30,7 +30,8 @@ def check_provenance(run: RunDirectory, manifest: Mapping[str, Any], found: Veri
             "data": hashes["data"],
             "prompts": dict(hashes["prompts"]),
         }
-    except (LookupError, TypeError, ValueError) as error:
+        prompts = {arm.name: arm.prompts for arm in recorded_arms(manifest).values()}
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         found.fault(run.manifest, None, f"it lacks the hashes of a manifest ({error!r}); {_RESTORE}")
         return None
     text = run.scenario.read_bytes().decode("utf-8", "replace")
@@ -44,24 +45,26 @@ def check_provenance(run: RunDirectory, manifest: Mapping[str, Any], found: Veri
     except ScenarioError as error:
         found.faults.append(f"{error}; {_RESTORE}, or use the version that made the run")
         return None
-    _check_templates(scenario, recorded["prompts"], found)
+    for arm in arms_of(scenario):
+        _check_templates(arm, prompts.get(arm.name, {}), found)
     _check_data(scenario, recorded["data"], run, found)
     return scenario
 
 
-def _check_templates(scenario: Scenario, recorded: Mapping[str, str], found: Verification) -> None:
+def _check_templates(arm: Arm, recorded: Mapping[str, str], found: Verification) -> None:
+    whose = f" of arm {arm.name!r}" if arm.name else ""
     try:
-        now = make_script(scenario).hashes()
+        now = make_script(arm.scenario).hashes()
     except TemplateError as error:
-        found.notes.append(f"templates: not checked, they are not here ({error})")
+        found.notes.append(f"templates{whose}: not checked, they are not here ({error})")
         return
     changed = [name for name in {**now, **recorded} if now.get(name) != recorded.get(name)]
     if changed:
         found.notes.append(
-            f"templates: {', '.join(changed)} differ here from those of the run; a replay needs those of the run"
+            f"templates{whose}: {', '.join(changed)} differ here from those of the run; a replay needs those of the run"
         )
     else:
-        found.checked.append(f"templates: {len(now)} are those of the run")
+        found.checked.append(f"templates{whose}: {len(now)} are those of the run")
 
 
 def _check_data(scenario: Scenario, recorded: str, run: RunDirectory, found: Verification) -> None:

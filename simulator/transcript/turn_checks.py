@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from recommender.trained_directory import read_json
-from simulator.measures.ranking import per_user, summarise
+from simulator.measures.per_user import per_user
+from simulator.measures.ranking import summarise
 from simulator.scenario.plan import groups
 from simulator.transcript.leaves import leaves
+from simulator.transcript.manifest import recorded_arms
 from simulator.transcript.turns import turn_of
 
 if TYPE_CHECKING:
@@ -47,8 +49,9 @@ class TurnChecks:
         slates: Mapping[Place, Proposal],
         found: Verification,
     ) -> None:
-        self._run, self._manifest, self._scenario = run, manifest, scenario
+        self._run, self._scenario = run, scenario
         self._calls, self._slates, self._found = calls, slates, found
+        self._prompts = _prompts_by_name(manifest)
         self._places: dict[Place, int] = {}
         self._asked: set[str] = set()
 
@@ -57,7 +60,7 @@ class TurnChecks:
         found, run, scenario = self._found, self._run, self._scenario
         before = len(found.faults)
         tested = (turn for turn in self._turns() if turn.phase == "test")
-        table = None if scenario is None else per_user(tested, scenario.cutoffs)
+        table = None if scenario is None else per_user(tested, scenario)
         for _ in tested:  # without a scenario nothing else reads them
             pass
         self._check_plan()
@@ -111,11 +114,13 @@ class TurnChecks:
             yield f"the slate of {where} is not the one in {self._run.proposals.name}"
         if sorted(turn.shown) != sorted(turn.slate):
             yield f"what was shown to {where} is not its slate"
+        if not turn.ratings.keys() <= {*turn.slate}:
+            yield f"ratings of {where} are of others than the slate's items"
         for name in ("ranking", "accepted", "rejected", "undecided", "final", "alone"):
             items = getattr(turn, name)
             if len({*items}) != len(items) or not {*items} <= {*turn.slate}:
                 yield f"{name!r} of {where} names items twice, or others than the slate's"
-        if dict(turn.templates) != self._manifest.get("hashes", {}).get("prompts"):
+        if dict(turn.templates) != self._prompts.get(turn.arm, self._prompts.get("")):
             yield f"the templates of {where} are not those of {self._run.manifest.name}"
 
     def _check_plan(self) -> None:
@@ -124,24 +129,21 @@ class TurnChecks:
         if self._scenario is None:
             found.notes.append(f"{path.name}: not compared with the plan, which the scenario holds")
             return
-        users: dict[str, list[str]] = {}
+        users: dict[tuple[str, int], list[str]] = {}
         planned: list[Place] = []
         for group in groups(self._scenario):
-            if group.phase not in users:
-                # Who was drawn is in no file but the slates; every arm and round has the same users.
-                users[group.phase] = [
-                    place[4]
-                    for place in self._slates
-                    if (place[0], place[1], place[3]) == (group.arm, group.phase, group.round)
-                ]
-                if len(users[group.phase]) != group.users:
+            phase = group.phase, group.users
+            if phase not in users:
+                # Who was drawn is in no file but the slates; every arm, replicate and round has the same users.
+                users[phase] = [place[4] for place in self._slates if place[:4] == group[:4]]
+                if len(users[phase]) != group.users:
                     found.fault(
                         self._run.proposals,
                         None,
-                        f"{len(users[group.phase]):,} users have a slate in {group.arm}, {group.phase}, round "
+                        f"{len(users[phase]):,} users have a slate in {group.arm}, {group.phase}, round "
                         f"{group.round}, and the scenario plans {group.users:,}; restore the file from a copy",
                     )
-            planned += [(group.arm, group.phase, 0, group.round, user) for user in users[group.phase]]
+            planned += [(*group[:4], user) for user in users[phase]]
         missing = [place for place in planned if place not in self._places]
         for place in missing:
             found.fault(path, None, f"the planned turn of {named(place)} is missing; {_REPLAY}")
@@ -184,6 +186,15 @@ class TurnChecks:
             first = next(iter(str(error).splitlines()), "")
             self._found.fault(path, None, f"it is not what the turns give ({first}); {_REPLAY}")
         self._found.hold(before, f"{path.name}: {len(computed):,} rows, computed again from the turns")
+
+
+def _prompts_by_name(manifest: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Content hashes of the templates by the recorded name of the arm; under "" those of a run without arms."""
+    try:
+        arms = recorded_arms(manifest).values()
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return {}  # told already
+    return {name: dict(arm.prompts) for arm in arms for name in arm.recorded_as or ("",)}
 
 
 def named(place: Place) -> str:

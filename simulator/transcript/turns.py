@@ -63,6 +63,10 @@ class Turn:
     """The first N of the answer's own order, before any fusion with the recommender's score."""
     nulls: Mapping[str, tuple[str, ...]]
     """The first N of each null user's own order, from the same prompt through the same parser."""
+    nulls_accepted: Mapping[str, tuple[str, ...]]
+    """What each null user accepted."""
+    ratings: Mapping[str, float]
+    """The user's real ratings of items of the slate that it was not told of, known negatives included; only measures look."""
     templates: Mapping[str, str]
     """Content hash of each template."""
     request: str

@@ -110,10 +110,12 @@ def _regular(archive: tarfile.TarFile, file: Path) -> Iterator[tuple[tarfile.Tar
 
 
 def _copy(entry: tarfile.TarInfo, content: BinaryIO, member: Member, folder: Path, file: Path) -> None:
-    """Write one file, whose name is one of `members.NAMES` and so no path, as far as its listed size."""
+    """Write one file, whose name `members.is_name` knows and which so is nowhere else, as far as its listed size."""
     digest, size = hashlib.sha256(), 0
     if entry.size == member.bytes:
-        with (folder / member.name).open("xb") as out:
+        place = folder / member.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as out:
             while block := content.read(_BLOCK):
                 digest.update(block)
                 size += len(block)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agents.llm.key import request_key
 from recommender.trained_directory import read_json
 from simulator.transcript.directory import RunDirectory
 from simulator.transcript.journal import sealed_record
+from simulator.transcript.manifest import recorded_arms
 from simulator.transcript.proposals import sealed_proposal
 from simulator.transcript.provenance import check_provenance
 from simulator.transcript.turn_checks import Call, TurnChecks, named
 from simulator.transcript.verification import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
-    from agents.llm import Record
+    from agents.llm import Endpoint, Record
     from simulator.transcript.proposals import Proposal
     from simulator.transcript.turns import Place
 
@@ -41,7 +43,8 @@ def verify(path: Path) -> Verification:
             f"this run is not finished: its turns and metrics are still to come (python -m simulator.run --resume {path})"
         )
         return found
-    for file in (run.training, run.turns, run.metrics, run.per_user, run.summary):
+    trained = [each.training for each in run.all_trained()]
+    for file in (*trained, run.turns, run.metrics, run.per_user, run.summary):
         if not file.is_file():
             found.fault(file, None, f"no such file, and the run is complete; {_RESTORE}, or replay the run")
     if run.turns.is_file():
@@ -54,13 +57,13 @@ def _check_calls(run: RunDirectory, manifest: Mapping[str, Any], found: Verifica
     calls: dict[str, Call] = {}
     before, lines = len(found.faults), 0
     try:
-        endpoint = manifest["endpoint"]["provider"], manifest["endpoint"]["base_url"]
-    except (LookupError, TypeError) as error:
+        endpoints = {arm.endpoint for arm in recorded_arms(manifest).values()}
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         found.fault(run.manifest, None, f"it does not say who was asked ({error!r}); {_RESTORE}")
         return calls
     for number, record in _lines(run, run.calls, sealed_record, found):
         lines += 1
-        fault = _fault_of(record, calls, endpoint)
+        fault = _fault_of(record, calls, endpoints)
         if fault is not None:
             found.fault(run.calls, number, f"{fault}; {_RESTORE}")
         calls[record.key] = Call(record.request.draw, record.error)
@@ -73,13 +76,13 @@ def _check_calls(run: RunDirectory, manifest: Mapping[str, Any], found: Verifica
     return calls
 
 
-def _fault_of(record: Record, calls: Mapping[str, Call], endpoint: tuple[str, str]) -> str | None:
+def _fault_of(record: Record, calls: Mapping[str, Call], endpoints: Collection[Endpoint]) -> str | None:
     earlier = calls.get(record.key)
     if earlier is not None and earlier.error is None:
         return f"call {record.key[:12]} is there twice, though it was answered the first time"
     if (record.error is None) is (record.completion is None):
         return f"call {record.key[:12]} has to have either an answer or an error"
-    if request_key(record.request, *endpoint) != record.key:
+    if not any(request_key(record.request, *astuple(endpoint)) == record.key for endpoint in endpoints):
         return f"key {record.key[:12]} is not that of the request beside it, asked of the endpoint in manifest.json"
     return None
 

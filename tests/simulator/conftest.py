@@ -55,7 +55,7 @@ def _reducer(text_features):
 @pytest.fixture(scope="session")
 def audience(silent_stages):
     """Answers a request body with the text that the stand-in would give."""
-    standin = Study.of(load(SCENARIO), silent_stages).client(silent_stages)
+    standin = Study.of(load(SCENARIO), silent_stages).clients(silent_stages)[0]
 
     def answer(body):
         said = tuple(Message(message["role"], message["content"]) for message in body["messages"])

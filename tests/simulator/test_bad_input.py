@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 from small_runs import SCENARIO, set_environment, simulate
 
-from simulator import experiment
+from simulator import recommenders
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +14,7 @@ def _nothing_is_trained(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("training began before the mistake was found")
 
-    monkeypatch.setattr(experiment, "train_recommender", refuse)
+    monkeypatch.setattr(recommenders, "train_recommender", refuse)
 
 
 def refusal(finished):

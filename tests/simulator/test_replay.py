@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_runs import files, replay, simulate
 
-from simulator import experiment, sending, study
+from simulator import recommenders, sending, study
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def _cut_off(monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(study, "make_client", refuse)
-    monkeypatch.setattr(experiment, "train_recommender", refuse)
+    monkeypatch.setattr(recommenders, "train_recommender", refuse)
     monkeypatch.setattr(sending, "ResponseCache", refuse)
 
 

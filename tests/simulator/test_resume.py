@@ -6,7 +6,7 @@ import pytest
 from small_runs import SCENARIO, go_on, replay, said, simulate, study
 
 from agents.testing.openai_server import Fault
-from simulator import experiment, outcome, proposing
+from simulator import outcome, proposing, recommenders
 from simulator.run import main
 from simulator.transcript.journal import CallJournal
 
@@ -42,10 +42,10 @@ def cut(monkeypatch, owner, name, when):
 
 
 POINTS = [
-    (experiment, "train_recommender", 1),
-    (experiment, "describe", 1),
-    (experiment, "save", 1),
-    (experiment, "write_json", 1),  # training.json
+    (recommenders, "train_recommender", 1),
+    (recommenders, "describe", 1),
+    (recommenders, "save", 1),
+    (recommenders, "write_json", 1),  # training.json
     (proposing, "append_proposals", 1),
     (proposing, "append_proposals", 4),
     (CallJournal, "append", 1),

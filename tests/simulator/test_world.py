@@ -41,7 +41,7 @@ class FixedProposer:
     def __init__(self):
         self.asked = []
 
-    def propose(self, arm, phase, round, users, accepted, shown):
+    def propose(self, arm, phase, replicate, round, users, accepted, shown):
         self.asked.append((round, {u: list(accepted[u]) for u in users}, {u: list(shown[u]) for u in users}))
         return [
             Proposal(

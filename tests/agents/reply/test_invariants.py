@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.reply import Asked, Status, TitleIndex, Verdict, parse
+from agents.reply import Asked, Status, TitleIndex, parse
+from agents.testing.replies import contradictions
+from prompts.titles import inline
 
 TITLES = [
     "Heat (1995)",
@@ -45,39 +47,37 @@ ASKED = st.sampled_from(
 @settings(max_examples=600, deadline=None)
 @given(text=TEXTS, slate=SLATES, reason=st.sampled_from(["stop", "length", ""]), asked=ASKED)
 def test_every_verdict_is_consistent(text: str, slate: list[str], reason: str, asked: Asked) -> None:
-    check(parse(text, slate, reason, asked), len(slate), reason, asked)
+    assert contradictions(parse(text, slate, reason, asked), len(slate), reason, asked) == []
 
 
-def check(verdict: Verdict, size: int, reason: str, asked: Asked) -> None:
-    everything = set(range(size))
-    decided = verdict.status in {Status.OK, Status.REPAIRED, Status.PARTIAL}
-    assert (verdict.status is Status.TRUNCATED) == (reason == "length")
+AROUND = [
+    "\n\n{}",
+    "{}\n \n",
+    "  {}",
+    "<think>I would accept Heat, no, Big.\nRanking: Big, Heat</think>\n{}",
+    "```\n{}\n```",
+    "~~~text\n{}\n~~~\n",
+]
 
-    assert len(set(verdict.ranking)) == len(verdict.ranking)
-    if asked.rank:
-        assert sorted(verdict.ranking + verdict.missing) == sorted(everything)
-    else:
-        assert verdict.ranking == verdict.missing == ()
 
-    stated = verdict.accepted + verdict.rejected + verdict.undecided
-    assert len(set(stated)) == len(stated)
-    assert set(stated) in (set(), everything)
-    if not asked.accept or not decided:
-        assert stated == ()
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS, slate=SLATES, asked=ASKED, around=st.sampled_from(AROUND))
+def test_space_thoughts_and_fences_around_a_reply_change_nothing(
+    text: str, slate: list[str], asked: Asked, around: str
+) -> None:
+    if any(sign in text for sign in ("think", "```", "~~~")):
+        return
+    assert parse(around.format(text), slate, "stop", asked) == parse(text, slate, "stop", asked)
 
-    if verdict.status is Status.OK:
-        assert not (verdict.missing)
-        assert not (verdict.duplicate)
-        assert not (verdict.unknown)
-        assert not (verdict.ambiguous)
-    if verdict.status is Status.REPAIRED:
-        assert not verdict.missing
-        assert verdict.duplicate or verdict.unknown or verdict.ambiguous
-    if verdict.status in {Status.OK, Status.REPAIRED} and asked.accept:
-        assert set(stated) == everything
-    if not decided:
-        assert verdict.ranking == ()
-    assert all(name.strip() for name in verdict.unknown + verdict.ambiguous)
+
+@settings(max_examples=200, deadline=None)
+@given(text=TEXTS, slate=SLATES, asked=ASKED)
+def test_a_reply_that_was_cut_off_is_truncated_with_the_same_counts(
+    text: str, slate: list[str], asked: Asked
+) -> None:
+    cut, whole = parse(text, slate, "length", asked), parse(text, slate, "stop", asked)
+    assert cut.status is Status.TRUNCATED
+    assert (cut.duplicate, cut.unknown, cut.ambiguous) == (whole.duplicate, whole.unknown, whole.ambiguous)
 
 
 NEGATED = st.sampled_from(
@@ -138,3 +138,13 @@ def test_hostile_texts_take_linear_time() -> None:
         "I would accept ",
     ]:
         parse(unit * 4000, TITLES, "stop", Asked(accept=True, rank=True))
+
+
+@settings(max_examples=300, deadline=None)
+@given(title=TEXTS.map(inline).filter(bool), asked=ASKED)
+def test_a_title_never_accepts_another_in_the_user_s_place(title: str, asked: Asked) -> None:
+    slate = [title, "Heat (1995)", "Quiet Harbour (1961)"]
+    text = f"I would accept these recommendations: {title}, Heat (1995)\nmy ranking as Ann would be Heat (1995), {title}"
+    verdict = parse(text, slate, "stop", asked)
+    assert 2 not in verdict.accepted + verdict.ranking
+    assert contradictions(verdict, 3, "stop", asked) == []

@@ -1,0 +1,79 @@
+"""The arms of a scenario, each as a scenario of its own; one that compares nothing is its own only arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scenarios.arms import variants
+from scenarios.document import Document
+from scenarios.reading import ScenarioError
+from simulator.scenario.schema import Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import JsonValue
+
+    from scenarios.document import Loc
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What the users of one arm are asked, by whom, and what becomes of it."""
+
+    name: str
+    """"" for the only arm of a scenario that compares nothing."""
+    changes: Mapping[str, JsonValue]
+    """Dotted keys and their values: what makes it differ from the scenario."""
+    scenario: Scenario
+    """Without arms."""
+
+    @property
+    def lengths(self) -> Mapping[str, int | None]:
+        """The names under which its turns are recorded, one for each history length; None keeps whole histories."""
+        lengths = self.scenario.cold_start.lengths
+        if lengths is None:
+            return {self.name or "history-all": None}
+        prefix = f"{self.name}, " if self.name else ""
+        return {f"{prefix}history-{length}": length for length in lengths}
+
+
+def arms_of(scenario: Scenario) -> tuple[Arm, ...]:
+    """The arms in order, the first of which is the reference. ScenarioError if one is no scenario."""
+    return _expanded(scenario, {(): scenario.name}, _accepted)
+
+
+def check_arms(scenario: Scenario, document: Document, check: Callable[[Scenario], None]) -> None:
+    """ScenarioError naming the place in `document` of an arm that is no scenario, or that `check` raises a ValueError for."""
+    if scenario.arms is not None or scenario.sweep is not None:
+        _expanded(scenario, document.places, check)
+
+
+def _expanded(
+    scenario: Scenario, places: Mapping[Loc, str], check: Callable[[Scenario], None]
+) -> tuple[Arm, ...]:
+    if scenario.arms is None and scenario.sweep is None:
+        return (Arm("", {}, scenario),)
+    # From the scenario as it is written down, every default in its place: resumed, it comes to the same arms.
+    document = Document(scenario.model_dump(mode="json"), places)
+    arms: list[Arm] = []
+    names: set[str] = set()
+    for variant in variants(document, scenario.arms, scenario.sweep):
+        arm = Arm(variant.name, variant.changes, variant.typed(Scenario))
+        if taken := names.intersection(arm.lengths):
+            raise ScenarioError(
+                f"{variant.place}: arm {arm.name!r} would be recorded as {min(taken)!r}, as another is; rename one, or leave "
+                "one out"
+            )
+        names.update(arm.lengths)
+        try:
+            check(arm.scenario)
+        except ValueError as error:
+            raise ScenarioError(f"{variant.place}: arm {arm.name!r}: {error}") from error
+        arms.append(arm)
+    return tuple(arms)
+
+
+def _accepted(scenario: Scenario) -> None:
+    """No check beyond the schema's."""
