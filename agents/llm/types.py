@@ -54,7 +54,7 @@ class Draw:
 
     def fields(self) -> dict[str, str | int]:
         """As hashed and written; part 0 is left out, so that calls of one-call turns are what they always were."""
-        told = {"user": self.user, "round": self.round, "replicate": self.replicate}
+        told: dict[str, str | int] = {"user": self.user, "round": self.round, "replicate": self.replicate}
         return told | ({"part": self.part} if self.part else {})
 
     def __str__(self) -> str:

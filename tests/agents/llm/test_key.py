@@ -18,7 +18,9 @@ requests = st.builds(
     params=st.dictionaries(
         texts.filter(lambda name: name not in ("model", "messages")), values, min_size=1, max_size=4
     ),
-    draw=st.builds(Draw, user=texts, round=st.integers(0, 9), replicate=st.integers(0, 9), part=st.integers(0, 9)),
+    draw=st.builds(
+        Draw, user=texts, round=st.integers(0, 9), replicate=st.integers(0, 9), part=st.integers(0, 9)
+    ),
 )
 
 
