@@ -157,18 +157,21 @@ class UserAgent(mesa.Agent):
         """Read the answers to the last requests, in their order; None for one that was not answered."""
         return self._decision(tuple(map(self._read, self._offers, completions)))
 
-    def decide_as(self, user: EmbeddedClient, requests: Sequence[Request]) -> Verdict | None:
+    def decide_as(self, user: EmbeddedClient, requests: Sequence[Request]) -> Verdict:
         """What it would have decided had an embedded user answered its last requests."""
+        asked = zip(requests, self._offers, strict=True)
         if self.script.asking.way == "pointwise":
-            return self.decide([user.answer(request) for request in requests]).verdict
-        asked = self.script.asked
-        verdicts = [
-            user.verdict(request, offer.titles, asked).mapped(offer.order)
-            for request, offer in zip(requests, self._offers, strict=True)
-        ]
-        return self._decision(
-            tuple(Reading(o.order, v) for o, v in zip(self._offers, verdicts, strict=True))
-        ).verdict
+            readings = [self._read(offer, user.answer(request)) for request, offer in asked]
+        else:
+            readings = [
+                Reading(
+                    offer.order, user.verdict(request, offer.titles, self.script.asked).mapped(offer.order)
+                )
+                for request, offer in asked
+            ]
+        verdict = self._decision(tuple(readings)).verdict
+        assert verdict is not None
+        return verdict
 
     def _read(self, offer: Offer, said: Completion | None) -> Reading:
         if said is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.stages import peak_mib
 from recommender.trained_directory import read_json, whole_file, write_json
+from simulator.measures.asking import asking
 from simulator.measures.audience import calls, replies
 from simulator.measures.ranking import paired_differences, per_user, summarise
 from simulator.refinement import Fuse
@@ -75,6 +76,7 @@ def measured(
         },
         "differences": paired_differences(table, scenario.seed),
         "replies": replies(game.turns),
+        "asking": asking(game.turns, game.records),
         "calls": used,
         "cost": None if manifest["replay_of"] else cost_told(budget),
         "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},

@@ -47,8 +47,8 @@ class Caller:
     """Makes calls through `client`; shared by all calls of a run.
 
     It stops sending once it is plain that no call can succeed: after the first refusal (key, model, quota) as long as
-    nothing was answered yet, after three in a row later on; likewise where log probabilities are needed and none are given; after three rejected requests in a row (400) as long as nothing
-    was answered; and after the first call that was given up as long as nothing was ever heard of the server.
+    nothing was answered yet, after three in a row later on; likewise where log probabilities are needed and none are given;
+    after three rejected requests in a row (400) as long as nothing was answered; and after the first call that was given up as long as nothing was ever heard of the server.
     """
 
     def __init__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -129,11 +128,11 @@ class TurnChecks:
         if not turn.parts or turn.request != turn.parts[0].request:
             yield f"the {turn.ask} turn of {where} does not begin with the first of its calls"
             return
-        whole = {*turn.slate} if turn.ask == "permuted" else None
-        for part, item in zip_longest(turn.parts, turn.slate if whole is None else ()):
-            if part is None or {*part.shown} != (whole or {item}) or len({*part.shown}) != len(part.shown):
-                yield f"the calls of {where} do not ask about its slate"
-                return
+        each = [[item] for item in turn.slate]
+        whole = [sorted(turn.slate)] * len(turn.parts)
+        if [sorted(part.shown) for part in turn.parts] != (each if turn.ask == "pointwise" else whole):
+            yield f"the calls of {where} do not ask about its slate"
+            return
         try:
             again = combined_again(turn)
         except (KeyError, ValueError) as error:
