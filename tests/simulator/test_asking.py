@@ -3,12 +3,13 @@
 import hashlib
 import json
 import math
+from contextlib import ExitStack
 
 import pytest
-from small_runs import go_on, replay, said, simulate, study
+from small_runs import CANARY, KEY_VARIABLE, go_on, replay, simulate, study
 
 from agents.testing.batch_server import BatchServer
-from agents.testing.openai_server import Fault
+from agents.testing.openai_server import Fault, OpenAIServer
 from simulator.transcript.journal import CallJournal
 from simulator.transcript.verifying import verify
 
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.usefixtures("endpoint_environment")
 POINTWISE = ("prompts.ask=pointwise", "prompts.family=pointwise", "prompts.feedback=yes_no")
 PERMUTED = ("prompts.ask=permuted", "prompts.permutations=3")
 FEW = ("users.count=4", "cold_start.lengths=[5]")
-CALLS = {POINTWISE: 4 * 10, PERMUTED: 4 * 3}
+LISTWISE = ()
+CALLS = {POINTWISE: 4 * 10, PERMUTED: 4 * 3, LISTWISE: 4}
 WAYS = pytest.mark.parametrize("way", [POINTWISE, PERMUTED], ids=["pointwise", "permuted"])
 LAST_WORDS = "wants to recommend: "
 
@@ -55,17 +57,31 @@ def server_of(yes_server, openai_server, audience):
     return lambda way, **more: yes_server(**more) if way is POINTWISE else openai_server(audience, **more)
 
 
+@pytest.fixture(scope="module")
+def runs(audience, tmp_path_factory):
+    """A run in each way and what its server saw; no test changes them."""
+    found = {}
+    with ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv(KEY_VARIABLE, CANARY)
+        for way in (POINTWISE, PERMUTED, LISTWISE):
+            answer, logprobs = (word, spelled) if way is POINTWISE else (audience, None)
+            server = stack.enter_context(OpenAIServer(answer, logprobs=logprobs))
+            out = tmp_path_factory.mktemp("ways") / "run"
+            run = study(out, server.base_url, *way, *FEW, "prompts.threshold=0.7", "users.cache=false")
+            assert run.code == 0, run.err
+            assert server.requests == server.answered == len(run.calls) == CALLS[way]
+            found[way] = run, server.received[0].body
+    return found
+
+
 def names(run):
     """Title by item id, from the prompts of the calls and the parts of the turns."""
     asked = {call["key"]: title({"messages": call["request"]["messages"]}) for call in run.calls}
     return {part["shown"][0]: asked[part["request"]] for turn in run.turns for part in turn["parts"]}
 
 
-def test_pointwise_ranks_and_accepts_as_planted_from_one_call_for_each_candidate(yes_server, tmp_path):
-    server = yes_server()
-    run = study(tmp_path / "run", server.base_url, *POINTWISE, *FEW, "prompts.threshold=0.7")
-    assert run.code == 0, run.err
-    assert server.requests == len(run.calls) == 40
+def test_pointwise_ranks_and_accepts_as_planted_from_one_call_for_each_candidate(runs):
+    run, body = runs[POINTWISE]
     titles = names(run)
     for turn in run.turns:
         truth = {item: planted(titles[item]) for item in turn["slate"]}
@@ -77,25 +93,23 @@ def test_pointwise_ranks_and_accepts_as_planted_from_one_call_for_each_candidate
         for part in turn["parts"]:
             assert part["probability"] == pytest.approx(truth[part["shown"][0]])
             assert part["mass"] == pytest.approx(0.8)
-    body = server.received[0].body
     assert (body["logprobs"], body["top_logprobs"], body["max_tokens"]) == (True, 20, 4)
     assert verify(run.path).faults == []
 
 
-def test_all_candidates_of_a_user_share_the_prompt_up_to_the_last_word(yes_server, tmp_path):
-    run = study(tmp_path / "run", yes_server().base_url, *POINTWISE, *FEW)
-    prompts = {}
+def test_all_candidates_of_a_user_share_the_prompt_up_to_the_last_word(runs):
+    run, _ = runs[POINTWISE]
+    prompts, titles = {}, {*names(run).values()}
     for call in run.calls:
         system, user = (message["content"] for message in call["request"]["messages"])
         before, _, last = user.rpartition(LAST_WORDS)
         prompts.setdefault(call["request"]["draw"]["user"], set()).add((system, before))
-        assert last in names(run).values()
+        assert last in titles
     assert [len(shared) for shared in prompts.values()] == [1] * 4
 
 
-def test_permuted_merges_several_orders_of_the_same_question(openai_server, audience, tmp_path):
-    run = study(tmp_path / "run", openai_server(audience).base_url, *PERMUTED, *FEW)
-    assert run.code == 0, run.err
+def test_permuted_merges_several_orders_of_the_same_question(runs):
+    run, _ = runs[PERMUTED]
     for turn in run.turns:
         shown = [tuple(part["shown"]) for part in turn["parts"]]
         assert len({*shown, tuple(turn["shown"]), tuple(turn["slate"])}) == 5, "no order is another's"
@@ -143,12 +157,11 @@ def test_killed_in_the_middle_of_a_turn_it_goes_on_to_the_same_end_and_pays_for_
 
 
 @WAYS
-def test_a_replay_makes_no_call_and_the_same_turns(way, server_of, tmp_path):
-    server = server_of(way)
-    run = study(tmp_path / "run", server.base_url, *way, *FEW)
+def test_a_replay_makes_no_call_and_the_same_turns(way, runs, tmp_path, monkeypatch):
+    run, _ = runs[way]  # its server is gone
+    monkeypatch.delenv(KEY_VARIABLE)
     again = replay(run, tmp_path / "again")
     assert again.code == 0, again.err
-    assert server.requests == CALLS[way]
     assert again.bytes_of("turns.jsonl") == run.bytes_of("turns.jsonl")
     assert again.summary["asking"] == run.summary["asking"]
 
@@ -169,6 +182,7 @@ def test_a_dry_run_counts_the_calls_that_are_made_and_a_cap_stops_between_them(w
 
 
 def test_batches_bring_the_turns_of_single_calls(yes_server, tmp_path):
+    """Both at one address, which is part of a key."""
     server = yes_server(batches=BatchServer())
     quick = ("users.send=batch", "users.batch_poll_s=0.01", "users.cache=false")
     singly = study(tmp_path / "singly", server.base_url, *POINTWISE, *FEW, "users.cache=false")
@@ -273,11 +287,9 @@ def _means(entry):
     return {name: value["mean"] for name, value in entry.items()}
 
 
-def test_what_each_way_took_is_told_for_a_turn(yes_server, openai_server, audience, tmp_path):
-    single = study(tmp_path / "single", yes_server().base_url, *POINTWISE, *FEW)
-    several = study(tmp_path / "several", openai_server(audience).base_url, *PERMUTED, *FEW)
-    plain = study(tmp_path / "plain", openai_server(audience).base_url, *FEW)
-    for run, way, calls in ((single, "pointwise", 10), (several, "permuted", 3), (plain, "listwise", 1)):
+def test_what_each_way_took_is_told_for_a_turn(runs):
+    for way, calls in (("pointwise", 10), ("permuted", 3), ("listwise", 1)):
+        run = {"pointwise": runs[POINTWISE], "permuted": runs[PERMUTED], "listwise": runs[LISTWISE]}[way][0]
         told = run.summary["asking"]["history-5, test"]
         usage = [call["usage"] for call in run.calls]
         assert (told["ask"], told["turns"], told["per_turn"]["calls"]) == (way, 4, calls)
@@ -285,13 +297,10 @@ def test_what_each_way_took_is_told_for_a_turn(yes_server, openai_server, audien
         assert told["completion_tokens"] == sum(count["completion_tokens"] for count in usage)
         assert told["per_turn"]["prompt_tokens"] == pytest.approx(told["prompt_tokens"] / 4, abs=0.051)
         assert f"history-5, test {way}" in " ".join(run.out.split())
-    assert single.summary["asking"]["history-5, test"]["yes_no_mass"] == pytest.approx(0.8)
-    assert not {"ask", "threshold", "parts"} & plain.turns[0].keys(), "one call is written as it always was"
-
-
-@pytest.fixture(scope="module")
-def pointwise_run(tmp_path_factory):
-    return simulate(tmp_path_factory.mktemp("pointwise") / "run", *POINTWISE, *FEW)
+    assert runs[POINTWISE][0].summary["asking"]["history-5, test"]["yes_no_mass"] == pytest.approx(0.8)
+    assert not {"ask", "threshold", "parts"} & runs[LISTWISE][0].turns[0].keys(), (
+        "one call is written as it always was"
+    )
 
 
 @pytest.mark.parametrize(
@@ -308,15 +317,15 @@ def pointwise_run(tmp_path_factory):
         (lambda turn: turn["parts"][3].update(status="odd"), "cannot be combined"),
     ],
 )
-def test_turns_that_their_parts_do_not_give_are_found(pointwise_run, change, fault):
-    path = pointwise_run.path / "turns.jsonl"
-    written = path.read_bytes()
-    turns = pointwise_run.turns
+def test_turns_that_their_parts_do_not_give_are_found(runs, change, fault):
+    run, _ = runs[POINTWISE]
+    path = run.path / "turns.jsonl"
+    written, turns = path.read_bytes(), run.turns
     change(turns[0])
     try:
         first = json.dumps(turns[0], separators=(",", ":")).encode() + b"\n"
         path.write_bytes(first + b"".join(written.splitlines(keepends=True)[1:]))
-        faults = verify(pointwise_run.path).faults
+        faults = verify(run.path).faults
     finally:
         path.write_bytes(written)
     assert [fault_ for fault_ in faults if any(part in fault_ for part in fault.split("|"))], faults
@@ -345,15 +354,3 @@ def test_what_does_not_fit_together_is_said_before_anything_is_begun(overrides, 
     assert run.code == 2
     assert message in run.err
     assert not run.path.exists()
-
-
-def test_said_is_the_same_wherever_the_server_is(yes_server, tmp_path):
-    one = study(tmp_path / "one", yes_server().base_url, *POINTWISE, *FEW)
-    other = study(
-        tmp_path / "other", yes_server(delay=0.003).base_url, *POINTWISE, *FEW, "users.concurrency=1"
-    )
-
-    def without_keys(run):
-        return [{**turn, "parts": [{**part, "request": ""} for part in turn["parts"]]} for turn in said(run)]
-
-    assert without_keys(one) == without_keys(other)
