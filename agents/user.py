@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import mesa
 
+from agents.asking import LISTWISE, Asking, Reading, combined
 from agents.llm.types import Draw, Message, Request
 from agents.randomness import keyed_permutation
 from agents.reply import Asked, Verdict, parse
+from agents.reply.yes_no import read_logprobs, read_word
 from prompts import inline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from agents.embedded.client import EmbeddedClient
     from agents.llm.types import Completion
@@ -39,6 +41,7 @@ class Script:
     model: str
     params: Mapping[str, Any]
     seed: int
+    asking: Asking = LISTWISE
 
     def hashes(self) -> dict[str, str]:
         """Content hash of each template, by module."""
@@ -50,13 +53,37 @@ class Script:
         }
         return {name: template.hash for name, template in parts.items()}
 
+    def params_of_calls(self) -> Mapping[str, Any]:
+        """The parameters as sent: where a yes is to be weighed they ask for the likeliest tokens, and for few of them."""
+        if not self.asking.needs_logprobs:
+            return self.params
+        limit = "max_completion_tokens" if "max_completion_tokens" in self.params else "max_tokens"
+        own = {name: value for name, value in self.params.items() if name not in _REPLY_LIMITS}
+        return {"top_logprobs": _LIKELIEST, **own, "logprobs": True, limit: _YES_OR_NO_TOKENS}
+
+
+_REPLY_LIMITS = ("max_completion_tokens", "max_tokens")
+_LIKELIEST = 20
+"""The most that OpenAI gives, and vLLM unless it is told otherwise."""
+_YES_OR_NO_TOKENS = 4
+"""Room for a line break or a mark of emphasis before the word."""
+
 
 @dataclass(frozen=True)
 class Offer:
-    """What was shown: titles in prompt order and, for each, its place in the slate."""
+    """What one prompt shows: titles in its order and, for each, its place in the slate."""
 
     titles: tuple[str, ...]
     order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a turn came to, and what each of its calls said."""
+
+    verdict: Verdict | None
+    """Positions are places in the slate; None where no call was answered."""
+    readings: tuple[Reading, ...]
 
 
 class UserAgent(mesa.Agent):
@@ -71,30 +98,51 @@ class UserAgent(mesa.Agent):
         self.persona = persona
         self.memory = memory
         self.script = script
-        self.offer = Offer((), ())
+        self.order: tuple[int, ...] = ()
+        """Of the slate's places: as shown in the one prompt; of several prompts, as ties between them are broken."""
+        self._offers: tuple[Offer, ...] = ()
 
-    def observe(self, titles: tuple[str, ...], turn: int, replicate: int) -> Request:
-        """Build the request for a slate of `titles`, best first, in round `turn`."""
+    def observe(self, titles: tuple[str, ...], turn: int, replicate: int) -> tuple[Request, ...]:
+        """Build the requests for a slate of `titles`, best first, in round `turn`: one, or one for each part of the turn."""
         script = self.script
-        order = tuple(range(len(titles)))
+        self.order = tuple(range(len(titles)))
         if script.shuffled:
-            order = keyed_permutation(len(titles), script.seed, "shown order", self.user_id, turn)
+            self.order = keyed_permutation(len(titles), script.seed, "shown order", self.user_id, turn)
         # Compare replies with what the model was shown, not with the catalogue's spelling.
-        self.offer = Offer(tuple(inline(titles[place]) for place in order), order)
-        candidates = script.family.candidates
-        rows = candidates.separator.join([candidates.row(title, None) for title in self.offer.titles])
-        name = self.persona.name
-        history = self.memory.render(script.family.history, script.memory_tokens)
-        user = [
-            script.memory.render({"name": name, "history": history}),
-            script.feedback.render({"name": name, "candidates": rows}),
-        ]
-        return Request(
-            messages=(self._task, Message("user", _paragraphs(user))),
-            model=script.model,
-            params=script.params,
-            draw=Draw(self.user_id, turn, replicate),
+        shown = [inline(title) for title in titles]
+        self._offers = tuple(
+            Offer(tuple(shown[place] for place in order), order) for order in self._orders(len(titles), turn)
         )
+        name, params = self.persona.name, script.params_of_calls()
+        history = self.memory.render(script.family.history, script.memory_tokens)
+        memory = script.memory.render({"name": name, "history": history})
+        candidates = script.family.candidates
+        requests = []
+        for part, offer in enumerate(self._offers):
+            rows = candidates.separator.join([candidates.row(title, None) for title in offer.titles])
+            feedback = script.feedback.render({"name": name, "candidates": rows})
+            requests.append(
+                Request(
+                    messages=(self._task, Message("user", _paragraphs([memory, feedback]))),
+                    model=script.model,
+                    params=params,
+                    draw=Draw(self.user_id, turn, replicate, part),
+                    needs_logprobs=script.asking.needs_logprobs,
+                )
+            )
+        return tuple(requests)
+
+    def _orders(self, size: int, turn: int) -> list[tuple[int, ...]]:
+        """The places of the slate in each prompt."""
+        asking, seed = self.script.asking, self.script.seed
+        if asking.way == "listwise":
+            return [self.order]
+        if asking.way == "pointwise":
+            return [(place,) for place in range(size)]
+        return [
+            keyed_permutation(size, seed, "permuted order", self.user_id, turn, number)
+            for number in range(asking.permutations)
+        ]
 
     @cached_property
     def _task(self) -> Message:
@@ -105,14 +153,39 @@ class UserAgent(mesa.Agent):
             _paragraphs([script.system.render({}), script.profile.render(self.persona.values())]),
         )
 
-    def decide(self, completion: Completion) -> Verdict:
-        """Read an answer to the last request; positions in the verdict are places in the slate."""
-        verdict = parse(completion.text, self.offer.titles, completion.finish_reason, self.script.asked)
-        return verdict.mapped(self.offer.order)
+    def decide(self, completions: Sequence[Completion | None]) -> Decision:
+        """Read the answers to the last requests, in their order; None for one that was not answered."""
+        return self._decision(tuple(map(self._read, self._offers, completions)))
 
-    def decide_as(self, user: EmbeddedClient, request: Request) -> Verdict:
-        """What it would have decided had an embedded user answered its last request."""
-        return user.verdict(request, self.offer.titles, self.script.asked).mapped(self.offer.order)
+    def decide_as(self, user: EmbeddedClient, requests: Sequence[Request]) -> Verdict:
+        """What it would have decided had an embedded user answered its last requests."""
+        asked = zip(requests, self._offers, strict=True)
+        if self.script.asking.way == "pointwise":
+            readings = [self._read(offer, user.answer(request)) for request, offer in asked]
+        else:
+            readings = [
+                Reading(
+                    offer.order, user.verdict(request, offer.titles, self.script.asked).mapped(offer.order)
+                )
+                for request, offer in asked
+            ]
+        verdict = self._decision(tuple(readings)).verdict
+        assert verdict is not None
+        return verdict
+
+    def _read(self, offer: Offer, said: Completion | None) -> Reading:
+        if said is None:
+            return Reading(offer.order, None)
+        asking = self.script.asking
+        if asking.way == "pointwise":
+            found = read_word(said) if asking.from_text else read_logprobs(said)
+            return Reading(offer.order, Verdict(found.status), found.probability, found.mass)
+        verdict = parse(said.text, offer.titles, said.finish_reason, self.script.asked)
+        return Reading(offer.order, verdict.mapped(offer.order))
+
+    def _decision(self, readings: tuple[Reading, ...]) -> Decision:
+        asking = self.script.asking
+        return Decision(combined(asking.way, readings, asking.threshold, self.order), readings)
 
     def remember(self, titles: tuple[str, ...]) -> None:
         """Add accepted titles to the memory."""

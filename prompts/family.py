@@ -42,6 +42,8 @@ class Asks(NamedTuple):
 
     accept: bool
     rank: bool
+    yes_or_no: bool = False
+    """Of one candidate, in one word."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class _Entry(BaseModel):
     module: Module
     file: str
     fields: list[str]
-    asks: list[Literal["accept", "rank"]] = Field(default_factory=list)
+    asks: list[Literal["accept", "rank", "yes_or_no"]] = Field(default_factory=list)
     source: str = ""
 
 
@@ -157,7 +159,7 @@ def load_family(name_or_path: str | Path) -> Family:
         candidates=_list("candidates", metadata.candidates, document),
         asks=MappingProxyType(
             {
-                name: Asks(accept="accept" in entry.asks, rank="rank" in entry.asks)
+                name: Asks(*(what in entry.asks for what in Asks._fields))
                 for name, entry in metadata.templates.items()
                 if entry.module == "feedback"
             }
@@ -214,10 +216,15 @@ def _load(name: str, entry: _Entry, folder: Path, document: Document, forms: Map
         raise TemplateError(
             f"{document.place(at)}: "
             + (
-                f"template {name!r} asks for nothing; say `asks: [accept]`, [rank] or both"
+                f"template {name!r} asks for nothing; say `asks: [accept]`, [rank] or both, or [yes_or_no]"
                 if entry.module == "feedback"
                 else f"a {entry.module} template asks for nothing; leave `asks` out"
             )
+        )
+    if "yes_or_no" in entry.asks and len(entry.asks) > 1:
+        raise TemplateError(
+            f"{document.place((*at, 'asks'))}: yes_or_no is about one candidate, accept and rank are about a list; make two "
+            "templates"
         )
     return template
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agents.asking import Asking
 from agents.embedded.knowledge import ItemKnowledge, Ratings
 from agents.embedded.null import EchoUser, OracleUser, PopularityUser, RandomUser
 from agents.embedded.reading import PromptReader
@@ -91,10 +92,20 @@ def _taken(slates: Slates) -> str:
 
 
 def make_script(scenario: Scenario) -> Script:
-    """The prompt arm; TemplateError names a template that does not exist or does not fit."""
+    """The prompt arm; TemplateError names a template that does not exist or does not fit, ScenarioError one that asks otherwise."""
     chosen = scenario.prompts
     family = load_family(chosen.family)
     asks = family.asked(chosen.feedback)
+    if asks.yes_or_no is not (chosen.ask == "pointwise"):
+        wanted = (
+            "a yes or no, such as prompts.family pointwise, prompts.feedback yes_no"
+            if chosen.ask == "pointwise"
+            else "accepting or ranking a list, such as prompts.family paper, prompts.feedback template_b; or set prompts.ask to pointwise"
+        )
+        raise ScenarioError(
+            f"prompts.ask is {chosen.ask}, which the template {chosen.feedback!r} of family {chosen.family!r} does not fit; "
+            f"take one that asks for {wanted}"
+        )
     return Script(
         family=family,
         system=family.template(chosen.system, "system"),
@@ -107,6 +118,7 @@ def make_script(scenario: Scenario) -> Script:
         model=_model_asked_for(scenario.users),
         params=scenario.users.params,
         seed=scenario.seed,
+        asking=Asking(chosen.ask, chosen.permutations, chosen.threshold, chosen.probability == "text"),
     )
 
 

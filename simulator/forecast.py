@@ -183,9 +183,12 @@ class Forecaster:
 
     def _plan(self, key: str, request: Request) -> Record:
         said = self._null.answer(request)
-        titles = self._reader.read(request.messages).titles
+        question = self._reader.read(request.messages)
+        titles = question.titles
         named = self._tokens.text(", ".join(titles))
         expected = self._tokens.text(said.text) + named + _REASON_TOKENS * len(titles)
+        if question.yes_or_no:
+            named = expected = self._tokens.text(said.text)
         high = longest_reply(request)
         if high is None:
             self._limited = False

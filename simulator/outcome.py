@@ -9,6 +9,7 @@ from recommender.stages import peak_mib
 from recommender.trained_directory import read_json, whole_file, write_json
 from simulator.measures import fidelity
 from simulator.measures.arms import against_reference
+from simulator.measures.asking import asking
 from simulator.measures.audience import calls, replies
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import ALONE, REFINED, paired_differences, summarise
@@ -82,6 +83,7 @@ def measured(
         "fidelity": _fidelity(tested, table, scenario),
         **_compared(study, table),
         "replies": replies(game.turns),
+        "asking": asking(game.turns, game.records),
         "calls": used,
         "cost": None if manifest["replay_of"] else cost_told(budgets),
         "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},

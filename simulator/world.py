@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import mesa
 
-from agents.reply import Status
+from agents.asking import USABLE
 from agents.user import UserAgent
 from simulator.refinement import Answer, RefinementError, Replace, preference_levels, repair_generator
+from simulator.transcript.parts import FAILED, part_of
 from simulator.transcript.turns import Turn
 
 if TYPE_CHECKING:
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from simulator.proposing import Proposer
     from simulator.refinement import Refinement
     from simulator.transcript.proposals import Proposal
-
-_USABLE = frozenset({Status.OK, Status.REPAIRED, Status.PARTIAL})
-FAILED = "failed"
-"""Status of a turn whose call brought no answer."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class World(mesa.Model):
             self._ratings[agent] = member.ratings
             self._population[member.arm, member.replicate].append(agent)
         self._offered: list[tuple[UserAgent, Proposal]] = []
-        self._requests: list[Request] = []
+        self._asked: list[Sequence[Request]] = []
         self._accepted: dict[UserAgent, list[str]] = defaultdict(list)
         self._shown: dict[UserAgent, list[str]] = defaultdict(list)
         self.datacollector = mesa.DataCollector(
@@ -118,19 +116,20 @@ class World(mesa.Model):
         self._offered = [
             pair for arm, replicate in self._population for pair in self._propose(arm, replicate)
         ]
-        self._requests = [
+        self._asked = [
             agent.observe(
                 tuple(self._titles[item] for item in proposal.items), self._round, proposal.replicate
             )
             for agent, proposal in self._offered
         ]
-        return self._requests
+        return [request for requests in self._asked for request in requests]
 
     def settle(self, records: Sequence[Record]) -> None:
         """The second half: what comes of the answers to `observe`, one for each request."""
+        left = iter(records)
         self.latest = []
-        for (agent, proposal), request, record in zip(self._offered, self._requests, records, strict=True):
-            turn = self._turn(agent, proposal, request, record)
+        for (agent, proposal), requests in zip(self._offered, self._asked, strict=True):
+            turn = self._turn(agent, proposal, requests, list(islice(left, len(requests))))
             self.latest.append(turn)
             self._learn(agent, turn)
         self.turns.extend(self.latest)
@@ -149,18 +148,20 @@ class World(mesa.Model):
         )
         return list(zip(agents, proposals, strict=True))
 
-    def _turn(self, agent: UserAgent, proposal: Proposal, request: Request, record: Record) -> Turn:
+    def _turn(
+        self, agent: UserAgent, proposal: Proposal, requests: Sequence[Request], records: Sequence[Record]
+    ) -> Turn:
         slate, scores, n = proposal.items, proposal.scores, self._rules.n
         # Intent to treat: without a usable answer the recommender's own list is shown, and the turn says so.
         own = tuple(range(min(n, len(slate))))
-        said = record.completion
-        verdict = None if said is None else agent.decide(said)
-        levels = None if verdict is None else self._levels(proposal, verdict)
+        decision = agent.decide([record.completion for record in records])
+        verdict, asking = decision.verdict, self._script.asking
+        levels = self._levels(proposal, verdict)
         final = self._refined(scores, levels) if levels else own
         alone = Replace().refine(scores, levels, n) if levels else own
         nulls, nulls_accepted = {}, {}
         for name, null_user in self._nulls.items():
-            said_by_null = agent.decide_as(null_user, request)
+            said_by_null = agent.decide_as(null_user, requests)
             nulls_accepted[name] = said_by_null.accepted
             null_levels = self._levels(proposal, said_by_null)
             nulls[name] = Replace().refine(scores, null_levels, n) if null_levels else own
@@ -180,7 +181,7 @@ class World(mesa.Model):
             client=client,
             slate=slate,
             scores=scores,
-            shown=items(agent.offer.order),
+            shown=items(agent.order),
             targets=tuple(item for item in self._targets[agent] if item not in self._shown[agent]),
             status=verdict.status.value if verdict else FAILED,
             ranking=items(verdict.ranking) if verdict else (),
@@ -199,13 +200,21 @@ class World(mesa.Model):
             nulls_accepted={name: items(places) for name, places in nulls_accepted.items()},
             ratings={item: ratings[item] for item in slate if item in ratings},
             templates=self._script.hashes(),
-            request=record.key,
-            error=record.error,
+            request=records[0].key,
+            error=records[0].error if verdict is None else None,
+            ask=asking.way,
+            threshold=asking.threshold if asking.way == "pointwise" else None,
+            parts=()
+            if asking.way == "listwise"
+            else tuple(
+                part_of(record.key, record.error, reading, slate)
+                for record, reading in zip(records, decision.readings, strict=True)
+            ),
         )
 
-    def _levels(self, proposal: Proposal, verdict: Verdict) -> tuple[tuple[int, ...], ...] | None:
+    def _levels(self, proposal: Proposal, verdict: Verdict | None) -> tuple[tuple[int, ...], ...] | None:
         """The levels of preference that a verdict gives; None where there is nothing usable."""
-        if verdict.status not in _USABLE:
+        if verdict is None or verdict.status not in USABLE:
             return None
         answer = Answer(verdict.ranking, verdict.accepted, verdict.undecided, verdict.rejected)
         draw = partial(repair_generator, self._rules.seed, proposal)

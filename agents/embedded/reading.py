@@ -40,6 +40,7 @@ _ACCEPT = _Phrase(
     re.compile(r"\bI would accept these recommendations\b|\bwhether or not you will accept\b", re.IGNORECASE),
     ("i would accept these", "whether or not you"),
 )
+_YES_OR_NO = re.compile(r"\b(?:reply|answer)\b[^.\n]{0,60}\byes or no\b", re.IGNORECASE)
 _RATING = re.compile(r"\s*\((\d(?:\.\d)?)\)")
 _NAME = re.compile(r"\buser called ([^(.\n]+?)\s*[(.]")
 _ODD_CASE = "\u0130\u0131\u017f\u212a"
@@ -95,6 +96,8 @@ class Question:
     titles: tuple[str, ...]
     """The candidates as written, in the order shown."""
     asked: Asked
+    yes_or_no: bool
+    """Whether a single yes or no is asked for."""
     recall: Callable[[], tuple[Watched, ...]] = field(repr=False, compare=False)
     """Reads the history: a long text, and many users have no use for it."""
 
@@ -112,6 +115,8 @@ class PromptReader:
         self._index, self._verbatim = TitleIndex(titles), VerbatimTitles(titles)
         # Several embedded users answer the same prompt: the audience and every null user.
         self._remembered = lru_cache(maxsize=4096)(self._read)
+        # A pointwise turn tells one history in each of its prompts.
+        self._recalled = lru_cache(maxsize=64)(self._history)
         self._latest: tuple[tuple[Message, ...], Question] | None = None
 
     def read(self, messages: tuple[Message, ...]) -> Question:
@@ -139,7 +144,9 @@ class PromptReader:
                 accept=bool(prompt.search(_ACCEPT, end, len(text))),
                 rank=ranking is not None,
             ),
-            recall=partial(self._history, text[memory.end() : begin]) if memory else tuple,
+            # Of the last paragraph only: a title in the history may say anything.
+            yes_or_no=bool(_YES_OR_NO.search(text, text.rfind("\n\n", 0, begin) + 1)),
+            recall=partial(self._recalled, text[memory.end() : begin]) if memory else tuple,
         )
 
     def _history(self, text: str) -> tuple[Watched, ...]:

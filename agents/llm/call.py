@@ -11,7 +11,7 @@ from agents.llm.halt import EndpointRefuses, Halt
 from agents.llm.limiter import AdaptiveConcurrency, PerMinute
 from agents.llm.record import Attempt, Record
 from agents.llm.retry import RetryPolicy
-from agents.llm.types import CallError, Completion
+from agents.llm.types import CallError, Completion, NoLogprobsError, check_logprobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,8 @@ class Caller:
     """Makes calls through `client`; shared by all calls of a run.
 
     It stops sending once it is plain that no call can succeed: after the first refusal (key, model, quota) as long as
-    nothing was answered yet, after three in a row later on; after three rejected requests in a row (400) as long as nothing
-    was answered; and after the first call that was given up as long as nothing was ever heard of the server.
+    nothing was answered yet, after three in a row later on; likewise where log probabilities are needed and none are given;
+    after three rejected requests in a row (400) as long as nothing was answered; and after the first call that was given up as long as nothing was ever heard of the server.
     """
 
     def __init__(
@@ -125,6 +125,7 @@ class Caller:
             await self._minute.wait(request)
             clock = time.perf_counter()
             outcome = await self._client.complete(request)
+            check_logprobs(request, outcome)
         except CallError as failure:
             outcome = failure
             self._limiter.failed(failure.status)
@@ -143,7 +144,7 @@ class Caller:
         else:
             self._refused_in_a_row += 1
             often = self._refused_in_a_row >= _REFUSALS_TO_STOP
-            if failure.status in SETUP_STATUSES:
+            if failure.status in SETUP_STATUSES or isinstance(failure, NoLogprobsError):
                 hopeless = not self._was_answered or often
             else:  # one prompt may be too long; that all of the first ones are rejected is the run's fault
                 hopeless = not self._was_answered and often

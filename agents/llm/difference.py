@@ -73,7 +73,7 @@ def short(value: object) -> str:
 def _request_fields(request: Request) -> Iterable[tuple[str, object]]:
     """The parts of a request in the order in which a difference is worth naming."""
     draw = request.draw
-    yield from (("draw.user", draw.user), ("draw.round", draw.round), ("draw.replicate", draw.replicate))
+    yield from ((f"draw.{name}", value) for name, value in vars(draw).items())
     yield "model", request.model
     yield from ((f"params.{name}", value) for name, value in sorted(request.params.items()))
     for place, message in enumerate(request.messages):

@@ -43,12 +43,11 @@ def request_key(request: Request, provider: str, base_url: str) -> str:
 
     No time enters it, and neither do credentials, timeouts, retries or concurrency: none changes the question.
     """
-    draw = request.draw
     material = {
         "version": KEY_VERSION,
         "provider": provider,
         "base_url": public_url(base_url),
         "body": request.body(),
-        "draw": {"user": draw.user, "round": draw.round, "replicate": draw.replicate},
+        "draw": request.draw.fields(),
     }
     return hashlib.sha256(canonical_json(material).encode("ascii")).hexdigest()

@@ -24,7 +24,7 @@ class ReplayMiss(LookupError):  # noqa: N818 - a miss, as caches call it
 
 def _explanation(key: str, request: Request, recorded: Iterable[Record]) -> str:
     draw = request.draw
-    asked = f"user {draw.user!r}, round {draw.round}, replicate {draw.replicate} (key {key[:12]})"
+    asked = f"{draw} (key {key[:12]})"
     nearest = max(recorded, key=lambda record: _likeness(request, record.request), default=None)
     if nearest is None:
         return f"the journal has no answer for {asked}: it holds no call at all. Replay the folder of a finished run"
@@ -32,8 +32,7 @@ def _explanation(key: str, request: Request, recorded: Iterable[Record]) -> str:
     found = request_difference(request, nearest.request)
     difference = found.told("now", "in the record") if found else _ELSEWHERE
     return (
-        f"the journal has no answer for {asked}. The nearest recorded call is user {near.user!r}, "
-        f"round {near.round}, replicate {near.replicate} (key {nearest.key[:12]}); "
+        f"the journal has no answer for {asked}. The nearest recorded call is {near} (key {nearest.key[:12]}); "
         f"first difference: {difference}. "
         "Replay with the scenario, prompts and data of the recorded run, or make a new run"
     )
@@ -46,6 +45,7 @@ def _likeness(request: Request, other: Request) -> tuple[int, ...]:
         mine.user == theirs.user,
         mine.round == theirs.round,
         mine.replicate == theirs.replicate,
+        mine.part == theirs.part,
         request.model == other.model,
         sum(a == b for a, b in zip(request.messages, other.messages, strict=False)),
         dict(request.params) == dict(other.params),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -44,6 +44,22 @@ class Draw:
     user: str
     round: int
     replicate: int
+    part: int = 0
+    """Of a turn that takes several calls, which one: the candidate's place in the slate, or the number of the order."""
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What random numbers of this draw are keyed by; the same for the first part as for a whole turn."""
+        return (self.user, self.round, self.replicate, *([self.part] if self.part else []))
+
+    def fields(self) -> dict[str, str | int]:
+        """As hashed and written; part 0 is left out, so that calls of one-call turns are what they always were."""
+        told: dict[str, str | int] = {"user": self.user, "round": self.round, "replicate": self.replicate}
+        return told | ({"part": self.part} if self.part else {})
+
+    def __str__(self) -> str:
+        part = f", part {self.part}" if self.part else ""
+        return f"user {self.user!r}, round {self.round}, replicate {self.replicate}{part}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,8 @@ class Request:
     params: Mapping[str, Any]
     """Sampling parameters as the endpoint names them (temperature, max_tokens, seed ...)."""
     draw: Draw
+    needs_logprobs: bool = field(default=False, compare=False)
+    """Whether an answer without log probabilities of tokens is of no use. Not sent, and no part of the key."""
 
     def body(self) -> dict[str, Any]:
         """The request body as sent."""
@@ -101,6 +119,24 @@ class Completion:
     """What a reasoning model thought before the text, where the server tells it apart."""
     logprobs: tuple[TokenLogprob, ...] | None = None
     """Of the tokens of the text, where they were asked for and given."""
+
+
+class NoLogprobsError(CallError):
+    """A server that was asked for log probabilities gave none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the server gives no log probabilities of tokens, which prompts.ask pointwise needs; take an endpoint and a "
+            "model that do, or set prompts.probability to text, which counts yes as 1 and no as 0",
+            retryable=False,
+        )
+
+
+def check_logprobs(request: Request, completion: Completion) -> None:
+    """NoLogprobsError if a request needs what its answer does not have: for each token the likeliest in its place."""
+    tokens = completion.logprobs
+    if request.needs_logprobs and (tokens is None or (tokens and not any(token.top for token in tokens))):
+        raise NoLogprobsError
 
 
 class ChatClient(Protocol):

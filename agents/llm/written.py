@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 def request_fields(request: Request) -> dict[str, Any]:
     """`messages`, `model`, `params` and `draw`."""
-    draw = request.draw
     return {
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
         "model": request.model,
         "params": dict(request.params),
-        "draw": {"user": draw.user, "round": draw.round, "replicate": draw.replicate},
+        "draw": request.draw.fields(),
     }
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from agents.reply.lines import Listing
 
-_REFUSAL = re.compile(
+REFUSAL = re.compile(
     r"\bas an? (?:AI|artificial|language model|large language)|\b(?:I['’]m|I am) (?:sorry|unable|not able)\b|\bI apologi[sz]e\b"
     r"|\bI (?:cannot|can['’]?t|can not|won['’]t|will not) (?:\w+ )?(?:assist|help|answer|provide|simulate|role|pretend|comply|do|fulfil|rank|engage)",
     re.IGNORECASE,
@@ -134,7 +134,7 @@ def _status(
     size: int,
 ) -> Status:
     if not ranking and accepting is None:
-        return Status.REFUSED if _REFUSAL.search(answer.text) else Status.UNPARSEABLE
+        return Status.REFUSED if REFUSAL.search(answer.text) else Status.UNPARSEABLE
     if asked.rank and len(ranking) < size:
         return Status.PARTIAL
     if asked.accept and (accepting is None or not accepting.complete):

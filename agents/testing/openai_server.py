@@ -18,10 +18,10 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Self
 
 from agents.testing.faults import ANSWERS, TRANSIENT, Fault, seeded_faults
-from agents.testing.payloads import completion, error, rejection, words
+from agents.testing.payloads import completion, error, rejection, token_logprobs, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agents.testing.batch_server import BatchServer
 
@@ -53,7 +53,8 @@ class OpenAIServer:
 
     `answer` gives the text for a request body, `refuse` that of a refusal, `count` the tokens of prompt and text.
     `faults` are used up one a request, in order of arrival; after the last there are none. `delay` is waited before each
-    answer; `retry_after` is what 429 asks for. Times in seconds. `alter` may change a completion before it is sent, and
+    answer; `retry_after` is what 429 asks for. Times in seconds. `logprobs` gives for body and text, token by token, the log
+    probabilities of what could stand there, first what does; they are sent where a request asks for them. `alter` may change a completion before it is sent, and
     `headers` go with everything.
     """
 
@@ -67,12 +68,14 @@ class OpenAIServer:
         fault_wait: float = 1.0,
         refuse: Callable[[dict[str, Any]], str] = lambda body: "I'm sorry, but I can't help with that.",
         count: Callable[[dict[str, Any], str], tuple[int, int]] = words,
+        logprobs: Callable[[dict[str, Any], str], Sequence[Mapping[str, float]]] | None = None,
         alter: Callable[[dict[str, Any]], dict[str, Any]] = lambda completion: completion,
         headers: Mapping[str, str] | None = None,
         port: int = 0,
         batches: BatchServer | None = None,
     ) -> None:
         self.answer, self.refuse, self.count, self.alter = answer, refuse, count, alter
+        self.logprobs = logprobs
         self.headers = headers or {}
         self.batches = batches
         """What answers below /v1/files and /v1/batches; None: there is no Batch API here."""
@@ -181,7 +184,7 @@ class OpenAIServer:
             return await self._send(writer, 200, '{"choices": [{"message": ')
         if fault is Fault.GARBAGE:
             return await self._send(writer, 200, bytes(range(256)))
-        told = self.alter(completion(received.body, text, tokens, fault, len(self.received)))
+        told = self._told(received.body, text, tokens, fault)
         message = self._message(200, json.dumps(told))
         if fault in (Fault.CUT_BODY, Fault.RESET_BODY):
             head, end, rest = message.partition(b"\r\n\r\n")
@@ -222,7 +225,16 @@ class OpenAIServer:
 
     def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
         text = self._text(body, None)
-        return self.alter(completion(body, text, self.count(body, text), None, len(self.received)))
+        return self._told(body, text, self.count(body, text), None)
+
+    def _told(
+        self, body: dict[str, Any], text: str, tokens: tuple[int, int], fault: Fault | None
+    ) -> dict[str, Any]:
+        told = completion(body, text, tokens, fault, len(self.received))
+        if self.logprobs is not None and body.get("logprobs"):
+            for choice in told["choices"]:
+                choice["logprobs"] = token_logprobs(self.logprobs(body, text), body.get("top_logprobs", 0))
+        return self.alter(told)
 
     def _text(self, body: dict[str, Any], fault: Fault | None) -> str:
         if fault is Fault.REFUSAL:

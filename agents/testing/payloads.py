@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.testing.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def error(message: str, code: str) -> str:
@@ -42,6 +45,16 @@ def completion(
     if fault is Fault.NO_USAGE:
         del told["usage"]
     return told
+
+
+def token_logprobs(tokens: Sequence[Mapping[str, float]], top: int) -> dict[str, Any]:
+    """The `logprobs` of a choice: of each token, and of the `top` likeliest in its place."""
+    content = []
+    for places in tokens:
+        pairs = [{"token": token, "logprob": value} for token, value in places.items()]
+        order = sorted(range(len(pairs)), key=list(places.values()).__getitem__, reverse=True)
+        content.append({**pairs[0], "top_logprobs": [pairs[place] for place in order[:top]]})
+    return {"content": content}
 
 
 def words(body: dict[str, Any], text: str) -> tuple[int, int]:

@@ -64,6 +64,7 @@ def show(
         _show_differences(console, summary["differences"][arm], f"ndcg@{cutoffs[-1]}")
     _show_against_reference(console, summary.get("against_reference", {}))
     _show_replies(console, summary["replies"])
+    _show_asking(console, summary.get("asking", {}))  # a run of before has none
     _show_cost(console, summary)
 
 
@@ -240,6 +241,39 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
             *(str(entry[count]) for count in counts),
         )
     console.print(table)
+
+
+def _show_asking(console: Console, asking: Mapping[str, Any]) -> None:
+    """What each way of asking took for one turn, and how single calls ended where a turn has several."""
+    statuses = list(
+        dict.fromkeys(status for entry in asking.values() for status in entry.get("statuses", ()))
+    )
+    cached = any(entry["cached_tokens"] for entry in asking.values())
+    masses = any(entry.get("yes_no_mass") is not None for entry in asking.values())
+    table = _table(
+        "asking, for each turn; statuses are of single calls" if statuses else "asking, for each turn"
+    )
+    table.add_column("arm, phase", no_wrap=True)
+    columns = ["calls", "tokens in", *(["cached"] if cached else []), "tokens out", *statuses]
+    for column in ("way", *columns, *(["yes or no"] if masses else [])):
+        table.add_column(column, justify="left" if column == "way" else "right")
+    names = ["calls", "prompt_tokens", *(["cached_tokens"] if cached else []), "completion_tokens"]
+    for name, entry in asking.items():
+        row = [_count(entry["per_turn"][field]) for field in names]
+        row += [str(entry["statuses"].get(status, 0)) if "statuses" in entry else "" for status in statuses]
+        if masses:
+            row.append("" if entry.get("yes_no_mass") is None else f"{entry['yes_no_mass']:.1%}")
+        table.add_row(name, entry["ask"], *row)
+    console.print(table)
+    if masses:
+        _line(
+            console,
+            "yes or no: the share of probability that the two words have of all that could have been said",
+        )
+
+
+def _count(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.0f}"
 
 
 def _show_cost(console: Console, summary: Mapping[str, Any]) -> None:

@@ -190,6 +190,25 @@ class Prompts(Section):
     """The history is cut to so many tokens, newest and strongest first."""
     shown: Literal["shuffled", "slate"] = "shuffled"
     """Order of the candidates in the prompt: shuffled by a seed per user, or best first as recommended."""
+    ask: Literal["listwise", "pointwise", "permuted"] = "listwise"
+    """listwise: one call, which accepts and ranks; pointwise: one for each candidate, ranked by the probability of yes;
+    permuted: the listwise call in several drawn orders, merged."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Of pointwise: a candidate is accepted if yes, against no, is more probable than this."""
+    probability: Literal["logprobs", "text"] = "logprobs"
+    """Of pointwise: taken from the log probabilities of tokens, and a server that gives none ends the run; or from the text
+    alone, yes as 1 and no as 0, so that most candidates are equal."""
+    permutations: Annotated[int, Field(ge=2)] = 3
+    """Of permuted: orders, and so calls of a turn."""
+
+    @field_validator("ask")
+    @classmethod
+    def _several_calls_draw_orders(cls, value: str, info: ValidationInfo) -> str:
+        if value != "listwise" and info.data.get("shown") == "slate":
+            raise ValueError(
+                f"should be listwise where prompts.shown is slate: {value} has no one order to show, and draws its own"
+            )
+        return value
 
 
 class Slates(Section):

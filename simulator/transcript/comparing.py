@@ -153,15 +153,18 @@ def _turn_difference(one: Turn | None, other: Turn | None) -> str:
 
 
 def _call_difference(one: Turn, other: Turn, first: CallJournal, second: CallJournal) -> str:
-    call, again = first.get(one.request), second.get(other.request)
-    if call is None or again is None:
-        return f"the call is not in the journal {_FIRST if call is None else _SECOND}"
-    if found := request_difference(call.request, again.request):
-        return f"the request: {found.told(_FIRST, _SECOND)}"
-    if one.request != other.request:
-        return "the requests are equal, and were sent to another provider or base_url"
-    if found := answer_difference(call, again):
-        return f"the same request was answered differently: {found.told(_FIRST, _SECOND)}"
+    if len(one.requests) != len(other.requests):
+        return f"{len(one.requests)} calls {_FIRST} and {len(other.requests)} {_SECOND}"
+    for key, other_key in zip(one.requests, other.requests, strict=True):
+        call, again = first.get(key), second.get(other_key)
+        if call is None or again is None:
+            return f"the call is not in the journal {_FIRST if call is None else _SECOND}"
+        if found := request_difference(call.request, again.request):
+            return f"the request: {found.told(_FIRST, _SECOND)}"
+        if key != other_key:
+            return "the requests are equal, and were sent to another provider or base_url"
+        if found := answer_difference(call, again):
+            return f"the same request was answered differently: {found.told(_FIRST, _SECOND)}"
     return "the call is the same in both; what was made of its answer differs (scenario, code or slate)"
 
 

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from agents.llm import Draw
 from recommender.trained_directory import read_json
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import summarise
 from simulator.scenario.plan import groups
 from simulator.transcript.leaves import leaves
 from simulator.transcript.manifest import recorded_arms
+from simulator.transcript.parts import FAILED, combined_again
 from simulator.transcript.turns import turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from agents.llm import Draw
     from simulator.scenario import Scenario
     from simulator.transcript.directory import RunDirectory
+    from simulator.transcript.parts import Part
     from simulator.transcript.proposals import Proposal
     from simulator.transcript.turns import Place, Turn
     from simulator.transcript.verification import Verification
@@ -91,22 +93,14 @@ class TurnChecks:
                 for fault in self._faults_of(turn):
                     self._found.fault(path, number, f"{fault}; {_REPLAY}")
                 self._places.setdefault(turn.place, number)
-                self._asked.add(turn.request)
+                self._asked.update(turn.requests)
                 yield turn
 
     def _faults_of(self, turn: Turn) -> Iterator[str]:
         where = named(turn.place)
         if turn.place in self._places:
             yield f"the turn of {where} is there twice (first in line {self._places[turn.place]})"
-        call = self._calls.get(turn.request)
-        if call is None:
-            yield f"the turn of {where} points at call {turn.request[:12]}, which is not in {self._run.calls.name}"
-        else:
-            draw = call.draw
-            if (draw.user, draw.round, draw.replicate) != (turn.user_id, turn.round, turn.replicate):
-                yield f"the turn of {where} points at the call of user {draw.user}, round {draw.round}"
-            if call.error != turn.error or (turn.status == "failed") is (turn.error is None):
-                yield f"the turn of {where} is {turn.status!r}, error {turn.error!r}, and its call has {call.error!r}"
+        yield from self._faults_of_calls(turn, where)
         slate = self._slates.get(turn.place)
         if slate is None:
             yield f"the turn of {where} has no slate in {self._run.proposals.name}"
@@ -122,6 +116,36 @@ class TurnChecks:
                 yield f"{name!r} of {where} names items twice, or others than the slate's"
         if dict(turn.templates) != self._prompts.get(turn.arm, self._prompts.get("")):
             yield f"the templates of {where} are not those of {self._run.manifest.name}"
+
+    def _faults_of_calls(self, turn: Turn, where: str) -> Iterator[str]:
+        ends: tuple[Part | Turn, ...] = turn.parts or (turn,)
+        for number, part in enumerate(ends):
+            call = self._calls.get(part.request)
+            if call is None:
+                yield f"the turn of {where} points at call {part.request[:12]}, which is not in {self._run.calls.name}"
+                continue
+            if call.draw != Draw(turn.user_id, turn.round, turn.replicate, number):
+                yield f"the turn of {where} points at the call of {call.draw}"
+            if call.error != part.error or (part.status == FAILED) is (part.error is None):
+                yield f"the turn of {where} is {part.status!r}, error {part.error!r}, and its call has {call.error!r}"
+        if turn.ask == "listwise":
+            return
+        if not turn.parts or turn.request != turn.parts[0].request:
+            yield f"the {turn.ask} turn of {where} does not begin with the first of its calls"
+            return
+        each = [[item] for item in turn.slate]
+        whole = [sorted(turn.slate)] * len(turn.parts)
+        if [sorted(part.shown) for part in turn.parts] != (each if turn.ask == "pointwise" else whole):
+            yield f"the calls of {where} do not ask about its slate"
+            return
+        try:
+            again = combined_again(turn)
+        except (KeyError, ValueError) as error:
+            yield f"the parts of {where} cannot be combined: {error}"
+            return
+        for name, value in again.items():
+            if getattr(turn, name) != value:
+                yield f"{name!r} of {where} is {getattr(turn, name)!r}, and its parts give {value!r}"
 
     def _check_plan(self) -> None:
         """Every planned turn, and no other, in the planned order."""

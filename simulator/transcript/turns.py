@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recommender.trained_directory import whole_file
+from simulator.transcript.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from agents.asking import Way
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 Place = tuple[str, str, int, int, str]
 """What a turn or a proposal belongs to: arm, phase, replicate, round, user."""
+
+
+_OF_SEVERAL = ("ask", "threshold", "parts")
+"""Fields that a turn of one call does not write."""
 
 
 class TranscriptError(ValueError):
@@ -41,11 +47,11 @@ class Turn:
     scores: tuple[float, ...]
     """Of the slate, as the recommender gave them."""
     shown: tuple[str, ...]
-    """The slate in the order of the prompt."""
+    """The slate in the order of the prompt; of a turn with parts, in the drawn order in which ties are broken."""
     targets: tuple[str, ...]
     """The user's held-out items that were not yet shown."""
     status: str
-    """Of agents.reply.Status, or "failed" where no answer came."""
+    """Of agents.reply.Status, or "failed" where no answer came. With parts, "partial" where some of them could not be used."""
     ranking: tuple[str, ...]
     accepted: tuple[str, ...]
     rejected: tuple[str, ...]
@@ -70,9 +76,21 @@ class Turn:
     templates: Mapping[str, str]
     """Content hash of each template."""
     request: str
-    """Key of the call."""
+    """Key of the call; of the first, where there are several."""
     error: str | None
     """Why no answer came."""
+    ask: Way = "listwise"
+    """How was asked; not written where it is listwise."""
+    threshold: float | None = None
+    """The probability of yes above which a pointwise turn accepts; not written elsewhere."""
+    parts: tuple[Part, ...] = ()
+    """What each of several calls said: one a candidate in slate order (pointwise), or one an order (permuted). What the turn says is
+    agents.asking.combined of them."""
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """Keys of all its calls."""
+        return tuple(part.request for part in self.parts) or (self.request,)
 
     @property
     def place(self) -> Place:
@@ -81,8 +99,14 @@ class Turn:
 
     def line(self) -> str:
         """One JSON line; equal turns give equal bytes."""
+        told = dict(vars(self))
+        if self.parts:
+            told["parts"] = [part.fields() for part in self.parts]
+        else:
+            for name in _OF_SEVERAL:
+                del told[name]
         # ASCII: replies name things with any character, line separators and lone surrogates included.
-        return _ENCODER.encode(vars(self)) + "\n"
+        return _ENCODER.encode(told) + "\n"
 
 
 def write_turns(path: Path, turns: Iterable[Turn]) -> None:
@@ -107,7 +131,10 @@ def read_turns(path: Path) -> Iterator[Turn]:
 def turn_of(line: bytes) -> Turn:
     """The turn of one line; ValueError says why it is none."""
     try:
-        return Turn(**{name: _frozen(value) for name, value in json.loads(line).items()})
+        fields = {name: _frozen(value) for name, value in json.loads(line).items()}
+        if "parts" in fields:
+            fields["parts"] = tuple(Part(**part) for part in fields["parts"])
+        return Turn(**fields)
     except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from None
 

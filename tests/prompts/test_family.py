@@ -123,7 +123,7 @@ def test_the_hash_covers_the_list_form(folder, paper):
             "family.yaml",
             "asks: [accept, rank]",
             "asks: [accept, rnak]",
-            r"family.yaml:\d+: .*should be 'accept' or 'rank'",
+            r"family.yaml:\d+: .*should be 'accept', 'rank' or 'yes_or_no'",
         ),
         (
             "family.yaml",

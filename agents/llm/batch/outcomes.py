@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from agents.llm.batch.lines import output_lines
 from agents.llm.call import SETUP_STATUSES
 from agents.llm.record import Attempt, Record
-from agents.llm.types import CallError
+from agents.llm.types import CallError, NoLogprobsError, check_logprobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,10 +86,13 @@ def _record(
         error, unspent = _not_answered(api, batch, line), True
     else:
         try:
-            completion, error = api.completion(line, call.request.model), None
+            said = api.completion(line, call.request.model)
+            check_logprobs(call.request, said)
+            completion, error = said, None
         except CallError as failure:
             error, status = str(failure), failure.status
-            if failure.status in SETUP_STATUSES and not failure.retryable:
+            setup = failure.status in SETUP_STATUSES or isinstance(failure, NoLogprobsError)
+            if setup and not failure.retryable:
                 refused.append(error)
     attempt = Attempt(error, status, round(seconds, 6), unspent=unspent)
     return Record(

@@ -18,7 +18,9 @@ requests = st.builds(
     params=st.dictionaries(
         texts.filter(lambda name: name not in ("model", "messages")), values, min_size=1, max_size=4
     ),
-    draw=st.builds(Draw, user=texts, round=st.integers(0, 9), replicate=st.integers(0, 9)),
+    draw=st.builds(
+        Draw, user=texts, round=st.integers(0, 9), replicate=st.integers(0, 9), part=st.integers(0, 9)
+    ),
 )
 
 
@@ -29,6 +31,7 @@ def variants(request: Request):
     yield replace(request, draw=replace(draw, user=draw.user + "x"))
     yield replace(request, draw=replace(draw, round=draw.round + 1))
     yield replace(request, draw=replace(draw, replicate=draw.replicate + 1))
+    yield replace(request, draw=replace(draw, part=draw.part + 1))
     yield replace(request, messages=(replace(first, role=first.role + "x"), *request.messages[1:]))
     yield replace(request, messages=(replace(first, content=first.content + "x"), *request.messages[1:]))
     yield replace(request, messages=(*request.messages, first))
