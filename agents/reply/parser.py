@@ -11,7 +11,7 @@ from agents.reply.answer import Answer, read
 from agents.reply.asked_form import read_asked_form, reads_back
 from agents.reply.clauses import Stance
 from agents.reply.counting import Counts
-from agents.reply.listing import read_list
+from agents.reply.listing import read_list, stance_of
 from agents.reply.sections import Section, read_sections
 from agents.reply.titles import TitleIndex
 from agents.reply.verbatim import VerbatimTitles
@@ -78,7 +78,7 @@ def _read(text: str, candidates: tuple[str, ...], asked: Asked, *, cut_off: bool
     """Read a reply in any form."""
     answer = read(text, _index(candidates))
     sections = read_sections(answer)
-    plain = None if sections else _plain_list(answer, len(candidates))
+    plain = None if sections else _plain_list(answer, len(candidates), asked)
     counts = Counts(answer)
     ranking = _ranking(sections, plain, counts) if asked.rank else []
     accepting = None
@@ -142,12 +142,14 @@ def _status(
     return Status.REPAIRED if counts.duplicate or counts.unknown or counts.ambiguous else Status.OK
 
 
-def _plain_list(answer: Answer, size: int) -> Listing | None:
-    """The whole text as a list, if it is plainly nothing else."""
+def _plain_list(answer: Answer, size: int, asked: Asked) -> Listing | None:
+    """The whole text as a list, if it is plainly nothing else: a list that says no to one of its items accepts none by naming it."""
     listing = read_list(answer, 0, len(answer.text))
     named = len(listing.items)
     if named < min(2, size) or listing.prose or listing.asides or len(listing.unknown) > named:
         return None
     if answer.text[listing.end :].strip() or any(item.stance is not Stance.ACCEPT for item in listing.items):
+        return None
+    if not asked.rank and any(stance_of(answer, item) is not Stance.ACCEPT for item in listing.items):
         return None
     return listing

@@ -115,3 +115,11 @@ def test_words_before_a_title_are_no_unknown_name():
 def test_the_sign_that_ends_a_title_is_part_of_it():
     [mention] = TitleIndex(SLATE).find("Then Airplane! at last")
     assert (mention.start, mention.end) == (5, 14)
+
+
+def test_a_bare_list_that_says_no_to_an_item_accepts_none_by_naming_it():
+    verdict = parse("**Heat** - No.\n\nVegas - Contact", SLATE, "stop", ACCEPT)
+    assert (verdict.accepted, verdict.rejected) == ((), (HEAT,))
+    verdict = parse("Heat - yes\nContact - no", SLATE, "stop", ACCEPT)
+    assert (verdict.accepted, verdict.rejected) == ((HEAT,), (CONTACT,))
+    assert parse("Heat - yes\nContact - no", SLATE, "stop", RANK).ranking == (HEAT, CONTACT)
