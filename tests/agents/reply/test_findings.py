@@ -122,4 +122,3 @@ def test_a_bare_list_that_says_no_to_an_item_accepts_none_by_naming_it():
     assert (verdict.accepted, verdict.rejected) == ((), (HEAT,))
     verdict = parse("Heat - yes\nContact - no", SLATE, "stop", ACCEPT)
     assert (verdict.accepted, verdict.rejected) == ((HEAT,), (CONTACT,))
-    assert parse("Heat - yes\nContact - no", SLATE, "stop", RANK).ranking == (HEAT, CONTACT)
