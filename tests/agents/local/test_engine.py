@@ -37,10 +37,11 @@ def test_a_language_model_answers_through_http():
     said, short, schema, long = answers(
         "smollm2",
         ask_for(text="What is the capital of France?", max_tokens=12, temperature=0),
-        ask_for(text="Say hello.", max_tokens=3, logprobs=True, top_logprobs=5),
+        ask_for(text="Say hello.", max_tokens=3, temperature=0, logprobs=True, top_logprobs=5),
         ask_for(
             text="Would you watch Heat?",
-            max_tokens=40,
+            max_tokens=100,
+            temperature=0,
             response_format={
                 "type": "json_schema",
                 "json_schema": {"name": "choice", "strict": True, "schema": SCHEMA},
