@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from recommender.stages import peak_mib
 from recommender.trained_directory import read_json, whole_file, write_json
 from simulator.measures import fidelity
-from simulator.measures.arms import against_reference
+from simulator.measures.arms import compared
 from simulator.measures.asking import asking
 from simulator.measures.audience import calls, replies
 from simulator.measures.per_user import per_user
-from simulator.measures.ranking import ALONE, REFINED, paired_differences, summarise
+from simulator.measures.ranking import paired_differences, summarise
 from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
-from simulator.scenario.plan import references
+from simulator.scenario.declared import declared
 from simulator.sending import cost_told
 from simulator.transcript.turns import write_turns
 
@@ -81,7 +81,7 @@ def measured(
         "skipped": [asdict(skipped) for skipped in study.prepared.split.dataset.skipped],
         "differences": paired_differences(table, scenario.seed),
         "fidelity": _fidelity(tested, table, scenario),
-        **_compared(study, table),
+        **(compared(table, declared(scenario), scenario.seed) if study.compares else {}),
         "replies": replies(game.turns),
         "asking": asking(game.turns, game.records),
         "calls": used,
@@ -117,20 +117,6 @@ def _refined(condition: Condition, played: Played) -> dict[str, Any]:
         "validation_turns": chosen.turns if chosen else 0,
         "curve": chosen.curve if chosen else [],
     }
-
-
-def _compared(study: Study, table: pd.DataFrame) -> dict[str, Any]:
-    """The arms against the first, where there are arms."""
-    if not study.compares:
-        return {}
-    pairs = references([condition.arm for condition in study.conditions])
-    scenario = study.scenario
-    if scenario.slates.source == "held_out":
-        lists, metrics = [fidelity.AUDIENCE], ["auc", "f1"]
-    else:
-        lists, metrics = [REFINED, ALONE], [f"{kind}@{scenario.cutoffs[-1]}" for kind in ("hr", "ndcg")]
-    found = against_reference(table, pairs, lists, metrics, scenario.seed)
-    return {"against_reference": found}
 
 
 def _fidelity(turns: Sequence[Turn], table: pd.DataFrame, scenario: Scenario) -> dict[str, Any] | None:

@@ -6,37 +6,80 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recommender.intervals import bootstrap_interval
+from simulator.measures.comparison import compare, corrected
+from simulator.measures.findings import finding, study_told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import pandas as pd
+
+    from simulator.measures.comparison import PairedComparison
+    from simulator.scenario.declared import Declared
+
+
+def compared(table: pd.DataFrame, declared: Declared, seed: int) -> dict[str, Any]:
+    """What summary.json says of the arms, `against_reference` and `study`.
+
+    `table` is that of `simulator.measures.per_user`: the unit is the user, rounds and replicates are averaged inside it.
+    """
+    found = against_reference(table, declared, seed)
+    primary = {
+        arm: lists[declared.list][declared.metric]
+        for arm, lists in found.items()
+        if declared.metric in lists[declared.list]
+    }
+    users = min((each.users for each in primary.values()), default=0)
+    return {
+        "against_reference": {
+            arm: {
+                "reference": declared.references[arm],
+                **{
+                    name: {metric: _told(each) for metric, each in metrics.items()}
+                    for name, metrics in lists.items()
+                },
+            }
+            for arm, lists in found.items()
+        },
+        "study": {
+            **study_told(declared, users),
+            "findings": {arm: finding(arm, each, declared) for arm, each in primary.items()},
+        },
+    }
 
 
 def against_reference(
-    table: pd.DataFrame,
-    references: Mapping[str, str],
-    lists: Sequence[str],
-    metrics: Sequence[str],
-    seed: int,
-) -> dict[str, dict[str, Any]]:
-    """Arm -> "reference", and by list metric -> mean, low, high, users: what the arm adds to its reference.
+    table: pd.DataFrame, declared: Declared, seed: int
+) -> dict[str, dict[str, dict[str, PairedComparison]]]:
+    """Arm -> list -> metric -> what the arm adds to its reference; of what one of them has not been asked for there is none.
 
-    `table` is that of `simulator.measures.per_user`: the unit is the user, rounds and replicates are averaged inside it.
-    `references` names for each arm, as recorded, the one that it is compared with.
+    The primary comparisons of the family are corrected together.
     """
-    values = table.pivot_table(index="user_id", columns=["arm", "list"], values=list(metrics))
-    found: dict[str, dict[str, Any]] = {}
-    for arm, reference in references.items():
-        entry: dict[str, Any] = {"reference": reference}
-        for name in lists:
-            entry[name] = {}
-            for metric in metrics:
-                if (metric, arm, name) not in values or (metric, reference, name) not in values:
-                    continue  # what one of them was not asked for is not compared
-                difference = (values[metric, arm, name] - values[metric, reference, name]).dropna()
-                interval = bootstrap_interval(difference.to_numpy(dtype=np.float64), seed)
-                entry[name][metric] = {**interval._asdict(), "users": len(difference)}
-        found[arm] = entry
+    values = table.pivot_table(index="user_id", columns=["arm", "list"], values=list(declared.metrics))
+    found: dict[str, dict[str, dict[str, PairedComparison]]] = {}
+    for arm, reference in declared.references.items():
+        found[arm] = {name: {} for name in declared.lists}
+        for name in declared.lists:
+            for metric in declared.metrics:
+                keys = [(metric, arm, name), (metric, reference, name)]
+                if any(key not in values for key in keys):
+                    continue
+                pair = values[keys].dropna().to_numpy(dtype=np.float64)
+                primary = (name, metric) == (declared.list, declared.metric)
+                found[arm][name][metric] = compare(
+                    pair[:, 0],
+                    pair[:, 1],
+                    seed,
+                    hits=metric.startswith("hr@"),
+                    effect=declared.smallest_effect if primary else None,
+                    alpha=declared.alpha,
+                    power=declared.power,
+                )
+    family = [arm for arm in declared.family if declared.metric in found[arm][declared.list]]
+    together = corrected([found[arm][declared.list][declared.metric] for arm in family])
+    for arm, each in zip(family, together, strict=True):
+        found[arm][declared.list][declared.metric] = each
     return found
+
+
+def _told(each: PairedComparison) -> dict[str, Any]:
+    # As the differences between lists are told, whose entries have the same four keys.
+    return {"mean": each.difference, **each.as_dict()}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from recommender.intervals import bootstrap_interval
 from simulator.measures.fidelity import AUDIENCE, KNOW_NOTHING
+from simulator.measures.power import smallest_detectable, users_needed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 QUESTION = "does this client, with this prompt, know its users better than the null users do?"
-_LEVEL, _POWER = 0.05, 0.8
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,10 @@ def fidelity_verdict(
         answer = "yes" if found.low > 0 else "no" if found.high <= 0 else "not shown"
     users, needed, smallest = len(differences), None, None
     if users > 1:
-        # Of the paired t test, as far as its normal approximation holds.
-        reach = (stats.norm.ppf(1 - _LEVEL / 2) + stats.norm.ppf(_POWER)) * float(differences.std(ddof=1))
-        smallest = reach / math.sqrt(users)
+        spread = float(differences.std(ddof=1))
+        smallest = spread * smallest_detectable(users)
         if found.mean:
-            needed = max(2, math.ceil((reach / found.mean) ** 2))
+            needed = users_needed(found.mean / spread) if spread else 2
     return FidelityVerdict(
         answer,
         name,

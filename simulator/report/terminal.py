@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from simulator.report.comparison import comparison_lines, comparison_tables
 from simulator.report.fidelity import fidelity_tables, verdict_lines
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def show(
     for arm, lists in metrics.items():
         console.print(_metrics_table(arm, lists, cutoffs, summary["data"]))
         _show_differences(console, summary["differences"][arm], f"ndcg@{cutoffs[-1]}")
-    _show_against_reference(console, summary.get("against_reference", {}))
+    _show_comparison(console, summary)
     _show_replies(console, summary["replies"])
     _show_asking(console, summary.get("asking", {}))  # a run of before has none
     _show_cost(console, summary)
@@ -74,7 +75,7 @@ def _show_fidelity(console: Console, summary: Mapping[str, Any], metrics: Mappin
     )
     for table in fidelity_tables(summary, metrics):
         console.print(table)
-    _show_against_reference(console, summary.get("against_reference", {}))
+    _show_comparison(console, summary)
     _show_replies(console, summary["replies"])
     _show_cost(console, summary)
     for text in verdict_lines(summary):
@@ -166,31 +167,11 @@ def _show_differences(console: Console, differences: Mapping[str, Any], metric: 
         _line(console, f"  {name.replace('_', ' ')}: {value['mean']:+.3f}{bounds}")
 
 
-def _show_against_reference(console: Console, found: Mapping[str, Any]) -> None:
-    """The arms against the first, by the list and metric of the largest cutoff."""
-    if not found:
-        return
-    compared = [name for name in next(iter(found.values())) if name != "reference"]
-    metrics = list(next(iter(found.values()))[compared[0]])
-    references = dict.fromkeys(entry["reference"] for entry in found.values())
-    table = _table(f"difference to {'; '.join(references)}: paired over users; mean, 95 % interval")
-    table.add_column("arm", overflow="fold")
-    table.add_column("list", no_wrap=True)
-    for metric in metrics:
-        table.add_column(metric.upper(), justify="right", no_wrap=True)
-    for arm, entry in found.items():
-        for number, name in enumerate(compared):
-            values = (_signed(entry[name].get(metric)) for metric in metrics)
-            table.add_row("" if number else arm, _TITLES.get(name, name), *values)
-    console.print(table)
-
-
-def _signed(value: Mapping[str, Any] | None) -> str:
-    if value is None:
-        return "n/a"
-    if value["low"] is None:
-        return f"{value['mean']:+.3f}"
-    return f"{value['mean']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
+def _show_comparison(console: Console, summary: Mapping[str, Any]) -> None:
+    for table in comparison_tables(summary, _TITLES):
+        console.print(table)
+    for text in comparison_lines(summary):
+        _line(console, text)
 
 
 def _alike(told: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:

@@ -79,7 +79,11 @@ def test_arms_of_equal_content_are_equal_and_asked_once(whole):
     assert whole.metrics[NAMES[0]] == whole.metrics[NAMES[1]]
     assert len(whole.calls) == 3 * (VALIDATING + ROUNDS * REPLICATES * USERS)
     difference = whole.summary["against_reference"][NAMES[1]]["refined"]["ndcg@5"]
-    assert (difference["mean"], difference["low"], difference["high"]) == (0, 0, 0)
+    assert (difference["difference"], difference["ties"], difference["wins"]) == (0, USERS, 0)
+    assert (difference["low"], difference["p"]) == (None, None), (
+        "nothing varies, so nothing is known of other users"
+    )
+    assert difference["reasons"]["p"] == f"all {USERS} users tie"
 
 
 def test_replicates_ask_about_the_same_with_draws_of_their_own(whole):
@@ -146,6 +150,19 @@ def test_differences_to_the_reference_are_within_users(whole):
                 assert entry[name][metric]["users"] == len(values)
                 assert f"{entry[name][metric]['mean']:+.3f}" in whole.out
     assert f"difference to {NAMES[0]}" in whole.out
+
+
+def test_the_primary_comparisons_are_a_family_and_are_told_in_words(whole):
+    study, found = whole.summary["study"], whole.summary["against_reference"]
+    assert study["primary"] == {"list": "refined", "metric": "ndcg@5"}
+    assert (study["family"], study["users"], study["interim"]) == (NAMES[1:], USERS, False)
+    for arm, entry in found.items():
+        primary, other = entry["refined"]["ndcg@5"], entry["refined"]["hr@5"]
+        assert (primary["p_holm"] is None) is (primary["p"] is None)
+        assert other["p_holm"] is None
+        assert primary["wins"] + primary["ties"] + primary["losses"] == USERS
+        assert study["findings"][arm] in whole.out
+    assert f"{USERS} users, as planned; primary: NDCG@5 of the list after the audience" in whole.out
 
 
 def test_an_arm_is_the_run_that_it_would_be_alone(whole, tmp_path):
