@@ -7,7 +7,7 @@ max_k o_k . e_t over the positive and its negatives. What goes beyond the paper 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import torch
@@ -57,6 +57,9 @@ class UiMConfig(ItemConfig):
     """Add to each interest a sum of the history's items weighed by place, so that what came last is not washed out."""
     dropout: float = 0.0
     """Share of the entries of history vectors and of the MLP's output that are zeroed in training."""
+    truncate: float = 0.0
+    """Share of the training examples that keep only some of their newest items, 1 to L, drawn evenly: trained on long histories
+    alone, the model serves short ones badly."""
     cosine: bool = False
     """Score by the cosine, with a `temperature` well below 1."""
     item_bias: bool = False
@@ -83,8 +86,10 @@ class UiM(PropagatedRecommender):
             raise ModelError(
                 f"recommender.params: {name} needs interests, history and profile_dim of at least 1"
             )
-        if not 0 <= config.dropout < 1 or not config.diversity >= 0:
-            raise ModelError(f"recommender.params: {name} needs 0 <= dropout < 1 and diversity >= 0")
+        if not 0 <= config.dropout < 1 or not 0 <= config.truncate <= 1 or not config.diversity >= 0:
+            raise ModelError(
+                f"recommender.params: {name} needs 0 <= dropout < 1, 0 <= truncate <= 1 and diversity >= 0"
+            )
         self.config = config
         self.backbone: MCLN | None = None
         if not config.profile and not config.multi_interest:
@@ -145,6 +150,8 @@ class UiM(PropagatedRecommender):
         if self.backbone:
             return self.backbone.loss(batch)
         assert batch.target is not None
+        if self.config.truncate:
+            batch = replace(batch, history=_truncated(batch.history, self.config.truncate))
         table = super().items()
         vectors, weight = self._history(batch, table)
         capsules = self._capsules(vectors, weight)
@@ -229,6 +236,15 @@ class FaithfulUiM(UiM):
     """UiM as the paper writes it."""
 
     Config = FaithfulUiMConfig
+
+
+def _truncated(history: Tensor, share: float) -> Tensor:
+    """(B, L) histories, of which a `share` keep so many of their newest places as are drawn from 1 to L."""
+    rows, length = history.shape
+    kept = torch.randint(1, length + 1, (rows, 1), device=history.device)
+    whole = torch.rand(rows, 1, device=history.device) >= share
+    newest = torch.arange(length, 0, -1, device=history.device) <= kept
+    return history.masked_fill(~(whole | newest), PAD)
 
 
 def _likeness(capsules: Tensor) -> Tensor:

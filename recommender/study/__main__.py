@@ -32,6 +32,14 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--out", type=Path, metavar="DIR", help="folder to make (default: runs/NAME-TIME-ID)"
     )
+    options.add_argument(
+        "--jobs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="trainings at a time, each a process with data of its own in memory (default: 1); give each few threads, such as "
+        "OMP_NUM_THREADS=1. It changes no result on a CPU",
+    )
     add_overrides(options)
     options.add_argument(
         "--json",
@@ -39,6 +47,13 @@ def parser() -> argparse.ArgumentParser:
         help="print path and contents of results.json on standard output, all else on standard error",
     )
     return options
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +90,7 @@ def _study(options: argparse.Namespace) -> None:
     console.print(f"folder: {directory.path}", highlight=False, soft_wrap=True)
     if resumed is None:
         directory.scenario.write_text(dump(study), encoding="utf-8")
-    table = train_arms(study, arms, directory, stages)
+    table = train_arms(study, arms, directory, stages, options.jobs)
     # What a resumed study was changed to is its scenario once that has been found to fit what is there.
     directory.scenario.write_text(dump(study), encoding="utf-8")
     with stages.stage("intervals"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -32,8 +34,12 @@ def seeds(study: Study) -> range:
     return range(study.seed, study.seed + study.replicates)
 
 
-def train_arms(study: Study, arms: Sequence[Arm], directory: StudyDirectory, stages: Stages) -> pd.DataFrame:
+def train_arms(
+    study: Study, arms: Sequence[Arm], directory: StudyDirectory, stages: Stages, jobs: int = 1
+) -> pd.DataFrame:
     """Train what is not trained yet; the rows of `measure` for every arm and seed, in the order of `arms`.
+
+    With several `jobs`, so many trainings go on at a time, each in a process of its own, which reads the data again.
 
     Data are read once for each data section. Every arm's model is built once before any is trained, so that one which
     cannot be built stops the study at its beginning. Raises DirectoryError where what is there is of another study.
@@ -57,6 +63,9 @@ def train_arms(study: Study, arms: Sequence[Arm], directory: StudyDirectory, sta
             for arm in {arm.name: arm for arm, _, _ in waiting}.values():
                 with _naming(arm):
                     build_recommender(arm.setup, prepared[arm.setup.data], advance)
+    if jobs > 1 and len(waiting) > 1:
+        _train_in_processes(study, waiting, stages, jobs)
+        waiting = []
     for number, (arm, seed, place) in enumerate(waiting, 1):
         told = f"{arm.name}, seed {seed} ({number} of {len(waiting)})"
         with stages.stage(told) as advance, _naming(arm):
@@ -68,6 +77,39 @@ def train_arms(study: Study, arms: Sequence[Arm], directory: StudyDirectory, sta
         part.insert(1, "seed", seed)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def _train_in_processes(
+    study: Study, waiting: Sequence[tuple[Arm, int, Replicate]], stages: Stages, jobs: int
+) -> None:
+    """Train `jobs` replicates at a time. What another has finished is kept when one fails."""
+    # Spawned: neither torch's threads nor its CUDA context survive a fork.
+    pool = ProcessPoolExecutor(min(jobs, len(waiting)), mp_context=get_context("spawn"))
+    with pool, stages.stage(f"{len(waiting)} trainings, {jobs} at a time") as advance:
+        works = {pool.submit(_train_alone, study, arm, seed, place): arm for arm, seed, place in waiting}
+        try:
+            for done, work in enumerate(as_completed(works), 1):
+                work.result()
+                advance(done, len(works), works[work].name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _train_alone(study: Study, arm: Arm, seed: int, place: Replicate) -> None:
+    """Train one replicate in a process that may have read nothing yet."""
+    with _naming(arm):
+        _train(arm.replicate(seed), _prepared(arm.setup), study, place, lambda done, planned, note: None)
+
+
+_PREPARED: dict[Data, Prepared] = {}
+"""Of this process: one that trains several replicates reads their data once."""
+
+
+def _prepared(setup: Setup) -> Prepared:
+    if setup.data not in _PREPARED:
+        _PREPARED[setup.data] = prepare_data(setup)
+    return _PREPARED[setup.data]
 
 
 def _train(

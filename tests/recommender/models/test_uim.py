@@ -256,3 +256,23 @@ def test_the_score_is_the_best_interest_s(batch, interests):
 def test_options_out_of_range_are_refused(params):
     with pytest.raises(ModelError, match=r"recommender\.params: UiM needs"):
         build("uim", params, toy_inputs())
+
+
+def test_truncated_examples_keep_their_newest_items_alone():
+    from recommender.models.uim import _truncated
+
+    history = torch.arange(8).expand(4000, 8)
+    torch.manual_seed(0)
+    cut = _truncated(history, 0.5)
+    kept = (cut != PAD).sum(1)
+    assert (cut == PAD).int().diff(dim=1).le(0).all(), "what is left is the newest, without a gap"
+    assert torch.equal(cut[cut != PAD], history[cut != PAD])
+    # Half are whole, and an eighth of the other half by chance.
+    assert (kept == 8).float().mean().item() == pytest.approx(0.5 + 0.5 / 8, abs=0.04)
+    assert kept.min() == 1
+    assert torch.equal(_truncated(history, 0.0), history)
+
+
+def test_a_share_that_is_none_is_refused():
+    with pytest.raises(ModelError, match="truncate"):
+        make(truncate=1.5)

@@ -72,6 +72,18 @@ def test_every_arm_is_trained_with_every_seed(done):
     assert results(done)["reference"] == "BPRMF"
 
 
+def test_trainings_in_processes_of_their_own_come_to_the_same(done, tmp_path):
+    assert study(tmp_path, options=("--jobs", "2")) == 0
+    assert weights(tmp_path / "run") == weights(done / "run")
+    assert (tmp_path / "run/results.json").read_bytes() == (done / "run/results.json").read_bytes()
+
+
+def test_a_training_that_fails_in_its_process_ends_the_study_and_says_which(tmp_path, capsys):
+    broken = SCENARIO.replace("learning_rate: 0.01", "learning_rate: 1.0e+30")
+    assert study(tmp_path, scenario=broken, options=("--jobs", "2")) == 2
+    assert "BPRMF" in capsys.readouterr().err
+
+
 def test_replicates_differ_in_their_seed_alone(done):
     folders = [done / f"run/arms/bprmf/seed-{seed}" for seed in (3, 4)]
     first, second = (json.loads((folder / "training.json").read_text()) for folder in folders)
