@@ -1,4 +1,4 @@
-"""What a run would cost: every prompt rendered and counted, nothing sent."""
+"""What a run would cost, every prompt rendered and counted, nothing sent; and what it could show."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from agents.llm import Endpoint, Record, request_key
 from agents.llm.tokens import longest_reply
+from simulator.measures.planned_power import planned_power
+from simulator.scenario.declared import declared
 from simulator.scenario.plan import VALIDATION_ROUND
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from agents.embedded.reading import PromptReader
     from agents.llm import Answers, ChatClient, Completion, Journal, Prices, Request, TokenCounter
     from agents.llm.record import Source
+    from simulator.measures.planned_power import PlannedPower
+    from simulator.scenario import Scenario
 
 _REASON_TOKENS = 25
 """Mean length of the reason for one item in 2,561 role-play replies of GPT-3.5 (10 % to 90 %: 17 to 36)."""
@@ -78,6 +82,17 @@ def total(forecasts: Sequence[Forecast]) -> Forecast:
         usd=_sum(costs) if len(costs) == len(forecasts) else None,
         prices=_joined(each.prices for each in forecasts if each.prices is not None) or None,
     )
+
+
+def power_of_study(scenario: Scenario) -> PlannedPower | None:
+    """What the planned users could show; None where no arms are compared, or fewer than two users planned."""
+    if scenario.arms is None and scenario.sweep is None:
+        return None
+    found = declared(scenario)
+    if not found.references or found.planned_users < 2:
+        return None
+    expected_sd = None if scenario.study is None else scenario.study.expected_sd
+    return planned_power(found, scenario.users.count, expected_sd)
 
 
 def _sum(ranges: Sequence[Range]) -> Range:

@@ -159,7 +159,9 @@ def _forecast(options: argparse.Namespace) -> int:
 
     from recommender.stages import Stages
     from simulator.experiment import forecast, forecast_rest
+    from simulator.forecast import power_of_study
     from simulator.report.terminal import show_forecast
+    from simulator.scenario import load
 
     errors = Console(stderr=True)
     stages, sending = Stages(errors), _sending(options)
@@ -170,9 +172,11 @@ def _forecast(options: argparse.Namespace) -> int:
     if found is None:
         print(f"{directory.path}: this run is complete; nothing is left to pay for", file=sys.stderr)
         return COMPLETE
-    show_forecast(errors if options.json else Console(), found, sending.caps)
+    power = power_of_study(load(directory.scenario))
+    show_forecast(errors if options.json else Console(), found, sending.caps, power)
     if options.json:
-        print(json.dumps({"path": str(directory.path), "forecast": asdict(found)}, ensure_ascii=False))
+        told = {"forecast": asdict(found), "power": None if power is None else asdict(power)}
+        print(json.dumps({"path": str(directory.path), **told}, ensure_ascii=False))
     print(
         f"nothing was sent; to begin: python -m simulator.run --resume {directory.path}",
         file=sys.stderr if options.json else sys.stdout,

@@ -53,8 +53,8 @@ def finding(arm: str, found: PairedComparison, declared: Declared) -> str:
     bounds = "" if found.low is None else f" [{found.low:+.4f}, {found.high:+.4f}]"
     size = "" if found.d_z is None else f", d_z {found.d_z:+.2f}"
     told = (
-        f"{arm}: {found.difference:+.4f}{bounds} against {declared.references[arm]}{size}; better for {found.wins:,} "
-        f"users, equal for {found.ties:,}, worse for {found.losses:,}"
+        f"{arm}: {found.difference:+.4f}{bounds} against {declared.references[arm]}{size}; of {found.users:,} users better "
+        f"for {found.wins:,}, equal for {found.ties:,}, worse for {found.losses:,}"
     )
     if found.p is None:
         return f"{told}; not tested, {found.reasons['p']}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RECOMMENDER, REFINED, ALONE = "recommender", "refined", "audience_alone"
 PARSED_ONLY, UPPER_BOUND = "refined_parsed_only", "upper_bound"
-_KINDS = ("hr", "ndcg")
+KINDS = ("hr", "ndcg")
 _PAIRS = (
     (REFINED, RECOMMENDER),
     (ALONE, "random"),
@@ -69,7 +69,7 @@ def per_user(turns: Iterable[Turn], cutoffs: Sequence[int]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["arm", "list", "user_id", "data", "audience"])
     if rows:
         metrics = ranking_metrics(np.array(hits), np.array(targets, dtype=np.int64), cutoffs)
-        for kind in _KINDS:
+        for kind in KINDS:
             for n in cutoffs:
                 frame[f"{kind}@{n}"] = metrics[f"{kind}@{n}"]
     frame["turns"] = 1

@@ -16,9 +16,10 @@ def comparison_tables(summary: Mapping[str, Any], titles: Mapping[str, str]) -> 
     if not (found := summary.get("against_reference")):
         return
     compared = [name for name in next(iter(found.values())) if name != "reference"]
-    metrics = list(
-        dict.fromkeys(metric for entry in found.values() for name in compared for metric in entry[name])
+    measured = dict.fromkeys(
+        metric for entry in found.values() for name in compared for metric in entry[name]
     )
+    metrics = list(measured)[:2]  # the primary first; more would not fit, and summary.json has them
     references = dict.fromkeys(entry["reference"] for entry in found.values())
     sizes = _table(f"difference to {'; '.join(references)}: paired over users; mean, 95 % interval")
     sizes.add_column("arm", overflow="fold")

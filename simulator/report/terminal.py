@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agents.llm import Caps
     from simulator.forecast import Forecast
+    from simulator.measures.planned_power import PlannedPower
 
 _TITLES = {
     "recommender": "recommender",
@@ -273,8 +274,10 @@ def _show_cost(console: Console, summary: Mapping[str, Any]) -> None:
     _line(console, f"peak memory: {summary['peak_mib']:.0f} MiB")
 
 
-def show_forecast(console: Console, forecast: Forecast, caps: Caps) -> None:
-    """Print what a run would take, and which caps it would meet."""
+def show_forecast(
+    console: Console, forecast: Forecast, caps: Caps, power: PlannedPower | None = None
+) -> None:
+    """Print what a run would take, which caps it would meet, and what its comparison of arms could show."""
     console.print()
     found = ", ".join(f"{count} answered by the {source}" for source, count in forecast.at_hand.items())
     later = forecast.estimated_calls
@@ -316,6 +319,8 @@ def show_forecast(console: Console, forecast: Forecast, caps: Caps) -> None:
     ):
         if cap is not None and high > cap:
             _line(console, f"{name} {cap} {'will' if low > cap else 'may'} stop this run before its end")
+    for line in power.lines() if power is not None else ():
+        _line(console, line)
 
 
 def _dollars(amount: float | None, prices: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scenarios.arms import variants
+from scenarios.arms import KEYS, variants
 from scenarios.document import Document
 from scenarios.reading import ScenarioError
 from simulator.scenario.schema import Scenario
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from scenarios.document import Loc
+
+_OF_NO_ARM = (*KEYS, "study")
+"""Keys of a scenario that plan a comparison."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def _expanded(
     document = Document(scenario.model_dump(mode="json"), places)
     arms: list[Arm] = []
     names: set[str] = set()
-    for variant in variants(document, scenario.arms, scenario.sweep):
+    for variant in variants(document, scenario.arms, scenario.sweep, _OF_NO_ARM):
         arm = Arm(variant.name, variant.changes, variant.typed(Scenario))
         if taken := names.intersection(arm.lengths):
             raise ScenarioError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scenarios.reading import read_document, typed
 from simulator.scenario.arms import check_arms
+from simulator.scenario.declared import check_study
 from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -19,11 +20,12 @@ def load(
     path: Path, overrides: Sequence[str] = (), check: Callable[[Scenario], None] = lambda scenario: None
 ) -> Scenario:
     """The scenario in a file, as `scenarios.reading.read` finds and reads it; what is wrong with one of its arms, by the schema or
-    by `check`, is told with the arm's place.
+    by `check`, is told with the arm's place, what is wrong with its study with its own.
     """
     document = read_document(path, overrides)
     scenario = typed(Scenario, document)
     check_arms(scenario, document, check)
+    check_study(scenario, document)
     return scenario
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInf
 from recommender.configuration import ColdStart, Setup
 from scenarios.arms import either, some_arm
 from scenarios.section import Count, PositiveInts, Section, Share, increasing, named
+from simulator.scenario.study_plan import StudyPlan  # noqa: TC001 - pydantic reads the annotation
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
 
@@ -319,6 +320,8 @@ class Scenario(Setup):
     replicates: Count = 1
     """How often every user is asked about each test slate, each time with a draw of its own; a user's metrics are averaged
     over them. Validation turns are played once."""
+    study: StudyPlan | None = None
+    """What is declared of the comparison of arms, before anybody is asked; null: the defaults, and nothing declared."""
 
     @field_validator("cutoffs")
     @classmethod

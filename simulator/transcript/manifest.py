@@ -23,6 +23,7 @@ _PACKAGES = (
     "numpy",
     "pandas",
     "scipy",
+    "statsmodels",
     "scikit-learn",
     "pydantic",
     "xllamacpp",

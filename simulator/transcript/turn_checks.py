@@ -9,8 +9,10 @@ import pandas as pd
 
 from agents.llm import Draw
 from recommender.trained_directory import read_json
+from simulator.measures.arms import compared
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import summarise
+from simulator.scenario.declared import declared
 from simulator.scenario.plan import groups
 from simulator.transcript.leaves import leaves
 from simulator.transcript.manifest import recorded_arms
@@ -19,6 +21,7 @@ from simulator.transcript.turns import turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from simulator.scenario import Scenario
     from simulator.transcript.directory import RunDirectory
@@ -78,6 +81,8 @@ class TurnChecks:
         if scenario is not None and table is not None and len(found.faults) == before:
             self._check_metrics(summarise(table, scenario.seed))
             self._check_table(table)
+            if scenario.arms is not None or scenario.sweep is not None:
+                self._check_comparison(compared(table, declared(scenario), scenario.seed))
 
     def _turns(self) -> Iterator[Turn]:
         path = self._run.turns
@@ -189,7 +194,27 @@ class TurnChecks:
         path, before = self._run.metrics, len(self._found.faults)
         if not path.is_file():
             return
-        kept, own = dict(leaves(read_json(path))), dict(leaves(computed))
+        own = self._check_leaves(path, read_json(path), computed)
+        self._found.hold(before, f"{path.name}: {own:,} values, computed again from the turns")
+
+    def _check_comparison(self, computed: Mapping[str, Any]) -> None:
+        path, before = self._run.summary, len(self._found.faults)
+        if not path.is_file():
+            return
+        summary = read_json(path)
+        if "study" not in summary:
+            self._found.notes.append(
+                f"{path.name}: the comparison of arms was not checked; an earlier version made it, with less in it"
+            )
+            return
+        own = self._check_leaves(path, {name: summary.get(name) for name in computed}, computed)
+        self._found.hold(
+            before, f"{path.name}: the comparison of arms, {own:,} values, computed again from the turns"
+        )
+
+    def _check_leaves(self, path: Path, read: Mapping[str, Any], computed: Mapping[str, Any]) -> int:
+        """Add a fault for each value that was `read` from `path` and is not as computed; how many were computed."""
+        kept, own = dict(leaves(read)), dict(leaves(computed))
         for key in own | kept:
             if key not in own or key not in kept or not _equal(kept[key], own[key]):
                 self._found.fault(
@@ -197,7 +222,7 @@ class TurnChecks:
                     None,
                     f"{key} is {kept.get(key)!r}, and the turns give {own.get(key)!r}; {_REPLAY}",
                 )
-        self._found.hold(before, f"{path.name}: {len(own):,} values, computed again from the turns")
+        return len(own)
 
     def _check_table(self, computed: pd.DataFrame) -> None:
         path, before = self._run.per_user, len(self._found.faults)
