@@ -24,9 +24,9 @@ def study_told(declared: Declared, users: int) -> dict[str, Any]:
     looked = (
         f"interim, {users:,} of {declared.planned_users:,} planned users: no final result"
         if interim
-        else f"{users:,} users, as planned"
+        else f"{users:,} users{', as planned' * declared.by_scenario}"
     )
-    chosen = "declared in the scenario" if declared.by_scenario else "by default, nothing declared"
+    chosen = "declared in the scenario" if declared.by_scenario else "not declared beforehand"
     return {
         "primary": {"list": declared.list, "metric": declared.metric},
         "declared": declared.by_scenario,

@@ -64,7 +64,7 @@ def show(
     for arm, lists in metrics.items():
         console.print(_metrics_table(arm, lists, cutoffs, summary["data"]))
         _show_differences(console, summary["differences"][arm], f"ndcg@{cutoffs[-1]}")
-    _show_comparison(console, summary)
+    show_comparison(console, summary)
     _show_replies(console, summary["replies"])
     _show_asking(console, summary.get("asking", {}))  # a run of before has none
     _show_cost(console, summary)
@@ -76,7 +76,7 @@ def _show_fidelity(console: Console, summary: Mapping[str, Any], metrics: Mappin
     )
     for table in fidelity_tables(summary, metrics):
         console.print(table)
-    _show_comparison(console, summary)
+    show_comparison(console, summary)
     _show_replies(console, summary["replies"])
     _show_cost(console, summary)
     for text in verdict_lines(summary):
@@ -168,7 +168,8 @@ def _show_differences(console: Console, differences: Mapping[str, Any], metric: 
         _line(console, f"  {name.replace('_', ' ')}: {value['mean']:+.3f}{bounds}")
 
 
-def _show_comparison(console: Console, summary: Mapping[str, Any]) -> None:
+def show_comparison(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print the arms against their reference; nothing where nothing is compared."""
     for table in comparison_tables(summary, _TITLES):
         console.print(table)
     for text in comparison_lines(summary):

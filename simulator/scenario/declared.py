@@ -86,7 +86,7 @@ def _mistakes(scenario: Scenario, plan: StudyPlan) -> Iterator[tuple[Loc, str]]:
     if scenario.arms is None and scenario.sweep is None:
         yield (), "study should be left out where there are no arms and no sweep: nothing is compared"
         return
-    metrics = _metrics(scenario)
+    metrics = metrics_of(scenario)
     if plan.primary is not None and plan.primary not in metrics:
         yield ("primary",), f"study.primary should be one of {', '.join(metrics)}, not {plan.primary!r}"
     lists = _lists(scenario)
@@ -118,7 +118,8 @@ def _lists(scenario: Scenario) -> tuple[str, ...]:
     return (fidelity.AUDIENCE,) if scenario.slates.source == "held_out" else (REFINED, ALONE)
 
 
-def _metrics(scenario: Scenario) -> tuple[str, ...]:
+def metrics_of(scenario: Scenario) -> tuple[str, ...]:
+    """What a comparison may be about."""
     if scenario.slates.source == "held_out":
         return tuple(fidelity.METRICS)
     return tuple(f"{kind}@{n}" for kind in KINDS for n in scenario.cutoffs)

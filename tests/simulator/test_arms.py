@@ -162,7 +162,7 @@ def test_the_primary_comparisons_are_a_family_and_are_told_in_words(whole):
         assert other["p_holm"] is None
         assert primary["wins"] + primary["ties"] + primary["losses"] == USERS
         assert study["findings"][arm] in whole.out
-    assert f"{USERS} users, as planned; primary: NDCG@5 of the list after the audience" in whole.out
+    assert f"{USERS} users; primary: NDCG@5 of the list after the audience" in whole.out
 
 
 def test_an_arm_is_the_run_that_it_would_be_alone(whole, tmp_path):
