@@ -115,14 +115,14 @@ def make_script(scenario: Scenario) -> Script:
         asked=Asked(accept=asks.accept, rank=asks.rank),
         memory_tokens=chosen.memory_tokens,
         shuffled=chosen.shown == "shuffled",
-        model=_model_asked_for(scenario.users),
+        model=model_asked_for(scenario.users),
         params=scenario.users.params,
         seed=scenario.seed,
         asking=Asking(chosen.ask, chosen.permutations, chosen.threshold, chosen.probability == "text"),
     )
 
 
-def _model_asked_for(users: Users) -> str:
+def model_asked_for(users: Users) -> str:
     """The model's name in requests; a file's without its folder, so that keys and records hold no path of a machine."""
     name = users.model or users.client
     return Path(name).name if users.client == "local" else name
@@ -219,6 +219,11 @@ def make_client(
         config = StandInConfig(**users.standin.model_dump())
         known = knowledge() if knowledge else make_knowledge(scenario, prepared, audience)
         return StandIn(reader, known, config, scenario.seed)
+    return make_model_client(users)
+
+
+def make_model_client(users: Users) -> ChatClient:
+    """What answers from outside, or a model of one's own; ClientSetupError or ScenarioError says what is missing."""
     if users.client == "openai":
         # Imported here: embedded audiences need not wait for a client.
         from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415

@@ -146,12 +146,17 @@ class Study:
 
     def check_data(self, recorded: Mapping[str, Any], where: Path) -> None:
         """ScenarioError if a run whose manifest is `recorded` was made on other data."""
-        then, now = recorded["hashes"]["data"], self.prepared.fingerprint
-        if then != now:
-            raise ScenarioError(
-                f"{where}: the run was made on other data (hash {then[:12]}, these are {now[:12]}); "
-                "point --set data.path at the data of the run"
-            )
+        check_data(self.prepared, recorded, where)
+
+
+def check_data(prepared: Prepared, recorded: Mapping[str, Any], where: Path) -> None:
+    """ScenarioError if a run whose manifest is `recorded` was made on other data than these."""
+    then, now = recorded["hashes"]["data"], prepared.fingerprint
+    if then != now:
+        raise ScenarioError(
+            f"{where}: the run was made on other data (hash {then[:12]}, these are {now[:12]}); "
+            "point --set data.path at the data of the run"
+        )
 
 
 def check_arm(scenario: Scenario) -> None:
