@@ -21,7 +21,7 @@ from agents.persona import persona
 from agents.randomness import keyed_generator
 from agents.reply import Asked
 from agents.user import Script
-from prompts import inline, load_family
+from prompts import inline, load_family, session_template
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import history_profile, known_for, truncated
@@ -119,6 +119,8 @@ def make_script(scenario: Scenario) -> Script:
         params=scenario.users.params,
         seed=scenario.seed,
         asking=Asking(chosen.ask, chosen.permutations, chosen.threshold, chosen.probability == "text"),
+        remember=chosen.remember,
+        rounds=session_template(family, "rounds") if chosen.remember == "all" else None,
     )
 
 

@@ -187,7 +187,10 @@ class Prompts(Section):
     feedback: str = "template_b"
     """What is recommended and what is asked; a ranking is needed to refine by one."""
     memory_tokens: Count = 2000
-    """The history is cut to so many tokens, newest and strongest first."""
+    """The history is cut to so many tokens, newest and strongest first; what is told of earlier rounds takes half of them at most."""
+    remember: Literal["none", "accepted", "all"] = "accepted"
+    """Of earlier rounds. none: nothing; accepted: what was accepted and shown joins the history; all: also, in the words of
+    the template `rounds`, what was shown, accepted and rejected, newest rounds first."""
     shown: Literal["shuffled", "slate"] = "shuffled"
     """Order of the candidates in the prompt: shuffled by a seed per user, or best first as recommended."""
     ask: Literal["listwise", "pointwise", "permuted"] = "listwise"
