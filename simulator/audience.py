@@ -18,6 +18,7 @@ from agents.embedded.reading import PromptReader
 from agents.embedded.standin import StandIn, StandInConfig
 from agents.memory import Experience, Memory
 from agents.persona import persona
+from agents.persona_file import PersonaError, read_personas
 from agents.randomness import keyed_generator
 from agents.reply import Asked
 from agents.user import Script
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from agents.embedded.client import EmbeddedClient
     from agents.llm import ChatClient, Draw
     from agents.persona import Persona
+    from agents.persona_file import PersonaFile
     from recommender.data.dataset import Interactions
     from recommender.pipeline import Prepared
     from simulator.scenario import Arm, Scenario
@@ -56,6 +58,8 @@ class Audience:
     validation_users: NDArray[np.int64]
     lengths: Mapping[str, int | None]
     """By the name under which its turns are recorded: history length."""
+    personas: PersonaFile | None = None
+    """Who they are, where a file says it."""
 
 
 def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = None) -> Audience:
@@ -71,6 +75,8 @@ def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = No
     known = known_for(split, longest)
     for each in arms:
         known = known[able_users(each.scenario, prepared)[known]]
+        if (file := _personas(each.scenario, prepared)) is not None:
+            known = known[prepared.split.dataset.users["user_id"].isin(file.rows.keys()).to_numpy()[known]]
     rows = keyed_generator(scenario.seed, "audience").permutation(known)
     if len(rows) < scenario.users.count:
         held_out, remedy = "held-out items", "users.count or cold_start.lengths"
@@ -78,13 +84,35 @@ def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = No
             wanted = dict.fromkeys(_taken(each.scenario.slates) for each in arms)
             held_out = f"held-out items for a slate of {' and one of '.join(wanted)}"
             remedy = "users.count, slates.size or cold_start.lengths"
+        if any(each.scenario.users.personas is not None for each in arms):
+            held_out, remedy = (
+                f"{held_out} and a row in users.personas",
+                f"{remedy}, or give more users a row",
+            )
         raise ScenarioError(
             f"users.count is {scenario.users.count}, but {split.dataset.label} has {len(rows)} users with at least "
             f"{longest} train interactions and {held_out}; lower {remedy}"
         )
     chosen = rows[: scenario.users.count]
     validating = chosen[: validation_users(chosen_arm.scenario)]
-    return Audience(np.sort(chosen), np.sort(validating), chosen_arm.lengths)
+    told = _personas(chosen_arm.scenario, prepared)
+    return Audience(np.sort(chosen), np.sort(validating), chosen_arm.lengths, told)
+
+
+def _personas(scenario: Scenario, prepared: Prepared) -> PersonaFile | None:
+    """The file of personas, if the scenario names one; PersonaError if it names a user that the data do not have."""
+    if scenario.users.personas is None:
+        return None
+    file = read_personas(scenario.users.personas)
+    known = {*prepared.split.dataset.users["user_id"]}
+    strangers = [user for user in file.rows if user not in known]
+    if strangers:
+        first = strangers[0]
+        raise PersonaError(
+            f"{file.path}:{file.rows[first].line}: user {first!r} is not in {prepared.split.dataset.label}, as its filters leave "
+            f"it; take out the {len(strangers):,} such row{'s' if len(strangers) > 1 else ''}"
+        )
+    return file
 
 
 def _taken(slates: Slates) -> str:
@@ -160,7 +188,9 @@ def make_members(
                 Member(
                     arm,
                     user_ids[row],
-                    _persona(scenario, prepared, row, labels[row], seen),
+                    _persona(scenario, prepared, row, labels[row], seen)
+                    if audience.personas is None
+                    else audience.personas.persona(user_ids[row], scenario.seed),
                     _memory(titles, seen),
                     tuple(item_ids[item] for item in held_out.item.tolist()),
                     _ratings(item_ids, held_out) | _ratings(item_ids, negative),
