@@ -25,7 +25,7 @@ _NAMES = {
 }
 # How each label that no source gives is told (Eq. 2, 3). Economic status is a tercile among the users, from a household's
 # income and a person's wage. "medium", what is usual, has no words, nor has "unknown".
-_LABEL_WORDS: Mapping[str, Mapping[str, str]] = {
+LABEL_WORDS: Mapping[str, Mapping[str, str]] = {
     "economic_status": {
         "low": "have a comparatively low household income",
         "high": "have a comparatively high household income",
@@ -77,14 +77,13 @@ def persona(
         return value if isinstance(value, str) and value else None
 
     gender = known("gender")
-    told = [_LABEL_WORDS[name][label] for name, label in labels.items() if label in _LABEL_WORDS[name]]
     return Persona(
-        name=known("name") or _draw_name(user_id, gender, seed),
+        name=known("name") or draw_name(user_id, gender, seed),
         gender=_GENDER_WORDS.get(gender or ""),
         age=known("age"),
         location=_place(known("zip"), known("state")),
         occupation=known("occupation"),
-        behaviour=_join(told),
+        behaviour=behaviour_of(labels),
         interests=_join(interests),
     )
 
@@ -96,8 +95,16 @@ def _place(code: str | None, state: str | None) -> str | None:
     return f"the area of US ZIP code {code} in {state}"
 
 
-def _draw_name(user_id: str, gender: str | None, seed: int) -> str:
-    names = _NAMES[gender] if gender in _NAMES else [*_NAMES["F"], *_NAMES["M"]]
+def behaviour_of(labels: Mapping[str, str], told: Sequence[str] = ()) -> str | None:
+    """What is `told` of a user already, and the words of its mined labels; None if there is nothing."""
+    words = [LABEL_WORDS[name][label] for name, label in labels.items() if label in LABEL_WORDS[name]]
+    return _join([*told, *words])
+
+
+def draw_name(user_id: str, gender: str | None, seed: int) -> str:
+    """A name by (seed, user) that fits a gender as the data have it (F, M) or in words; any name if that is unknown."""
+    kind = {word: letter for letter, word in _GENDER_WORDS.items()}.get(gender or "", gender)
+    names = _NAMES[kind] if kind in _NAMES else [*_NAMES["F"], *_NAMES["M"]]
     return names[int(keyed_generator(seed, "name", user_id).integers(len(names)))]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import mesa
 
 from agents.asking import LISTWISE, Asking, Reading, combined
+from agents.encounters import Encounter, tell
+from agents.llm.tokens import estimate_tokens
 from agents.llm.types import Draw, Message, Request
 from agents.randomness import keyed_permutation
 from agents.reply import Asked, Verdict, parse
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from agents.memory import Memory
     from agents.persona import Persona
     from prompts import Family, Template
+
+
+Remember = Literal["none", "accepted", "all"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Script:
     params: Mapping[str, Any]
     seed: int
     asking: Asking = LISTWISE
+    remember: Remember = "accepted"
+    """Of earlier rounds: nothing; what was accepted, in the history; or that, and what became of all that was shown."""
+    rounds: Template | None = None
+    """How an earlier round is told, where all is remembered."""
 
     def hashes(self) -> dict[str, str]:
         """Content hash of each template, by module."""
@@ -50,6 +59,7 @@ class Script:
             "profile": self.profile,
             "memory": self.memory,
             "feedback": self.feedback,
+            **({} if self.rounds is None else {"rounds": self.rounds}),
         }
         return {name: template.hash for name, template in parts.items()}
 
@@ -101,6 +111,7 @@ class UserAgent(mesa.Agent):
         self.order: tuple[int, ...] = ()
         """Of the slate's places: as shown in the one prompt; of several prompts, as ties between them are broken."""
         self._offers: tuple[Offer, ...] = ()
+        self._encounters: tuple[Encounter, ...] = ()
 
     def observe(self, titles: tuple[str, ...], turn: int, replicate: int) -> tuple[Request, ...]:
         """Build the requests for a slate of `titles`, best first, in round `turn`: one, or one for each part of the turn."""
@@ -114,7 +125,7 @@ class UserAgent(mesa.Agent):
             Offer(tuple(shown[place] for place in order), order) for order in self._orders(len(titles), turn)
         )
         name, params = self.persona.name, script.params_of_calls()
-        history = self.memory.render(script.family.history, script.memory_tokens)
+        earlier, history = self._past()
         memory = script.memory.render({"name": name, "history": history})
         candidates = script.family.candidates
         requests = []
@@ -123,7 +134,7 @@ class UserAgent(mesa.Agent):
             feedback = script.feedback.render({"name": name, "candidates": rows})
             requests.append(
                 Request(
-                    messages=(self._task, Message("user", _paragraphs([memory, feedback]))),
+                    messages=(self._task, Message("user", _paragraphs([memory, earlier, feedback]))),
                     model=script.model,
                     params=params,
                     draw=Draw(self.user_id, turn, replicate, part),
@@ -187,9 +198,22 @@ class UserAgent(mesa.Agent):
         asking = self.script.asking
         return Decision(combined(asking.way, readings, asking.threshold, self.order), readings)
 
-    def remember(self, titles: tuple[str, ...]) -> None:
-        """Add accepted titles to the memory."""
-        self.memory = self.memory.with_accepted(titles)
+    def remember(self, titles: tuple[str, ...], encounter: Encounter) -> None:
+        """Keep of a round what the script says: titles that were accepted and shown, and what became of the slate."""
+        if self.script.remember != "none":
+            self.memory = self.memory.with_accepted(titles)
+        if self.script.remember == "all":
+            self._encounters = (*self._encounters, encounter)
+
+    def _past(self) -> tuple[str, str]:
+        """Earlier rounds, in half of the memory's budget at most, and in what they leave of it what was watched."""
+        script = self.script
+        earlier = ""
+        if self._encounters and script.rounds is not None:
+            budget = script.memory_tokens // 2
+            earlier = tell(self._encounters, script.rounds, script.family.candidates, budget)
+        left = script.memory_tokens - estimate_tokens(earlier)
+        return earlier, self.memory.render(script.family.history, left)
 
 
 def _paragraphs(parts: list[str]) -> str:

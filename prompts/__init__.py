@@ -1,7 +1,17 @@
 """Prompt templates as data: families of files, their loader, and a renderer that only ever inserts."""
 
 from prompts.family import Asks, Family, ListForm, load_family
+from prompts.sessions import session_template
 from prompts.template import Template, TemplateError
 from prompts.titles import inline
 
-__all__ = ["Asks", "Family", "ListForm", "Template", "TemplateError", "inline", "load_family"]
+__all__ = [
+    "Asks",
+    "Family",
+    "ListForm",
+    "Template",
+    "TemplateError",
+    "inline",
+    "load_family",
+    "session_template",
+]

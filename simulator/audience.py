@@ -18,10 +18,11 @@ from agents.embedded.reading import PromptReader
 from agents.embedded.standin import StandIn, StandInConfig
 from agents.memory import Experience, Memory
 from agents.persona import persona
+from agents.persona_file import PersonaError, read_personas
 from agents.randomness import keyed_generator
 from agents.reply import Asked
 from agents.user import Script
-from prompts import inline, load_family
+from prompts import inline, load_family, session_template
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import history_profile, known_for, truncated
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from agents.embedded.client import EmbeddedClient
     from agents.llm import ChatClient, Draw
     from agents.persona import Persona
+    from agents.persona_file import PersonaFile
     from recommender.data.dataset import Interactions
     from recommender.pipeline import Prepared
     from simulator.scenario import Arm, Scenario
@@ -56,6 +58,8 @@ class Audience:
     validation_users: NDArray[np.int64]
     lengths: Mapping[str, int | None]
     """By the name under which its turns are recorded: history length."""
+    personas: PersonaFile | None = None
+    """Who they are, where a file says it."""
 
 
 def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = None) -> Audience:
@@ -71,6 +75,8 @@ def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = No
     known = known_for(split, longest)
     for each in arms:
         known = known[able_users(each.scenario, prepared)[known]]
+        if (file := _personas(each.scenario, prepared)) is not None:
+            known = known[prepared.split.dataset.users["user_id"].isin(file.rows.keys()).to_numpy()[known]]
     rows = keyed_generator(scenario.seed, "audience").permutation(known)
     if len(rows) < scenario.users.count:
         held_out, remedy = "held-out items", "users.count or cold_start.lengths"
@@ -78,13 +84,35 @@ def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = No
             wanted = dict.fromkeys(_taken(each.scenario.slates) for each in arms)
             held_out = f"held-out items for a slate of {' and one of '.join(wanted)}"
             remedy = "users.count, slates.size or cold_start.lengths"
+        if any(each.scenario.users.personas is not None for each in arms):
+            held_out, remedy = (
+                f"{held_out} and a row in users.personas",
+                f"{remedy}, or give more users a row",
+            )
         raise ScenarioError(
             f"users.count is {scenario.users.count}, but {split.dataset.label} has {len(rows)} users with at least "
             f"{longest} train interactions and {held_out}; lower {remedy}"
         )
     chosen = rows[: scenario.users.count]
     validating = chosen[: validation_users(chosen_arm.scenario)]
-    return Audience(np.sort(chosen), np.sort(validating), chosen_arm.lengths)
+    told = _personas(chosen_arm.scenario, prepared)
+    return Audience(np.sort(chosen), np.sort(validating), chosen_arm.lengths, told)
+
+
+def _personas(scenario: Scenario, prepared: Prepared) -> PersonaFile | None:
+    """The file of personas, if the scenario names one; PersonaError if it names a user that the data do not have."""
+    if scenario.users.personas is None:
+        return None
+    file = read_personas(scenario.users.personas)
+    known = {*prepared.split.dataset.users["user_id"]}
+    strangers = [user for user in file.rows if user not in known]
+    if strangers:
+        first = strangers[0]
+        raise PersonaError(
+            f"{file.path}:{file.rows[first].line}: user {first!r} is not in {prepared.split.dataset.label}, as its filters leave "
+            f"it; take out the {len(strangers):,} such row{'s' if len(strangers) > 1 else ''}"
+        )
+    return file
 
 
 def _taken(slates: Slates) -> str:
@@ -115,14 +143,16 @@ def make_script(scenario: Scenario) -> Script:
         asked=Asked(accept=asks.accept, rank=asks.rank),
         memory_tokens=chosen.memory_tokens,
         shuffled=chosen.shown == "shuffled",
-        model=_model_asked_for(scenario.users),
+        model=model_asked_for(scenario.users),
         params=scenario.users.params,
         seed=scenario.seed,
         asking=Asking(chosen.ask, chosen.permutations, chosen.threshold, chosen.probability == "text"),
+        remember=chosen.remember,
+        rounds=session_template(family, "rounds") if chosen.remember == "all" else None,
     )
 
 
-def _model_asked_for(users: Users) -> str:
+def model_asked_for(users: Users) -> str:
     """The model's name in requests; a file's without its folder, so that keys and records hold no path of a machine."""
     name = users.model or users.client
     return Path(name).name if users.client == "local" else name
@@ -158,7 +188,9 @@ def make_members(
                 Member(
                     arm,
                     user_ids[row],
-                    _persona(scenario, prepared, row, labels[row], seen),
+                    _persona(scenario, prepared, row, labels[row], seen)
+                    if audience.personas is None
+                    else audience.personas.persona(user_ids[row], scenario.seed),
                     _memory(titles, seen),
                     tuple(item_ids[item] for item in held_out.item.tolist()),
                     _ratings(item_ids, held_out) | _ratings(item_ids, negative),
@@ -219,6 +251,11 @@ def make_client(
         config = StandInConfig(**users.standin.model_dump())
         known = knowledge() if knowledge else make_knowledge(scenario, prepared, audience)
         return StandIn(reader, known, config, scenario.seed)
+    return make_model_client(users)
+
+
+def make_model_client(users: Users) -> ChatClient:
+    """What answers from outside, or a model of one's own; ClientSetupError or ScenarioError says what is missing."""
     if users.client == "openai":
         # Imported here: embedded audiences need not wait for a client.
         from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415

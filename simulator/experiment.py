@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.llm import CacheError, ClientSetupError, Gateway, Halt, ReplayMiss, token_counter
+from agents.persona_file import PersonaError
 from prompts import TemplateError
 from recommender.caching import CacheFolderError
 from recommender.data.dataset import DataError
@@ -22,7 +23,7 @@ from simulator.outcome import Outcome, measured
 from simulator.proposing import RecordedProposer
 from simulator.recommenders import check_recommenders, make_proposers
 from simulator.refinement import RefinementError
-from simulator.resuming import check_same_run, check_same_scenario, drop_stale_proposals
+from simulator.resuming import check_personas, check_same_run, check_same_scenario, drop_stale_proposals
 from simulator.scenario import ScenarioError
 from simulator.scenario import load as read_scenario
 from simulator.sending import answers_at_hand, open_ledger, prices_of
@@ -65,6 +66,7 @@ MISTAKES = (
     DirectoryError,
     JournalError,
     ModelError,
+    PersonaError,
     RefinementError,
     ScenarioError,
     TemplateError,
@@ -138,6 +140,8 @@ def replay(run: Path, scenario: Scenario, out: Path | None, stages: Stages) -> O
         )
         for each in study.conditions
     ]
+    for arm in arms:
+        check_personas(asked[arm.name], arm, source.manifest)
     directory = RunDirectory.create(out, _RUNS, scenario.name)
     source.copy_record(directory)
     told = study.manifest(arms, {"replay_of": str(run)})

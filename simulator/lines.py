@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simulator.study import Condition, Study
     from simulator.transcript.journal import CallJournal
 
-_ANSWER = {"count", "client", "model", "base_url", "params", "standin"}
+_ANSWER = {"count", "personas", "client", "model", "base_url", "params", "standin"}
 """Options of users that say what is asked; the others say how."""
 
 
@@ -86,6 +86,7 @@ def told_of(study: Study, condition: Condition, label: str, endpoint: Endpoint) 
         condition.script.hashes(),
         study.folder(condition),
         tuple(condition.audience.lengths),
+        None if condition.audience.personas is None else condition.audience.personas.sha256,
     )
 
 

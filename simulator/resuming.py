@@ -24,6 +24,7 @@ _MAY_CHANGE = (
     "data.path",  # the same data elsewhere: their hash is compared
     "data.texts",
     "data.images",
+    "users.personas",  # the same file elsewhere: its hash is compared
     "users.api_key_env",
     "users.timeout_s",
     "users.concurrency",
@@ -82,12 +83,25 @@ def check_same_run(
                     f"{where}: template {name!r}{whose} has changed since the run was begun, so that its answers would be paid "
                     "for again; restore the template, or start a new run"
                 )
+        check_personas(then, arm, where)
         begun, now = then.endpoint, arm.endpoint
         if begun != now:
             raise TranscriptError(
                 f"{where}: the run was begun with {begun.provider} at {begun.base_url or 'this process'}{whose}, not "
                 f"{now.provider} at {now.base_url or 'this process'}; start a new run"
             )
+
+
+def check_personas(then: RecordedArm, now: RecordedArm, where: Path) -> None:
+    """ScenarioError if the personas of an arm are no longer those of its run."""
+    if then.personas != now.personas:
+        was, is_now = (
+            "made of the data" if each is None else f"a file with hash {each[:12]}"
+            for each in (then.personas, now.personas)
+        )
+        raise ScenarioError(
+            f"{where}: the personas of the run were {was}, and are {is_now} now; point --set users.personas at the file of the run"
+        )
 
 
 def drop_stale_proposals(path: Path, journal: CallJournal) -> None:

@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         help="train, render and count every prompt, tell what the calls would cost, and send nothing",
     )
     options.add_argument(
-        "--max-cost", type=_dollars, metavar="USD", help="stop before the run costs more than this, resumable"
+        "--max-cost", type=dollars, metavar="USD", help="stop before the run costs more than this, resumable"
     )
     options.add_argument("--max-calls", type=_count, metavar="N", help="the same for answered calls")
     options.add_argument("--max-tokens", type=_count, metavar="N", help="the same for tokens, in and out")
@@ -225,7 +225,8 @@ def _check_together(options: argparse.Namespace) -> None:
         error("--replay asks nobody and costs nothing: leave --dry-run and caps out")
 
 
-def _dollars(text: str) -> Decimal:
+def dollars(text: str) -> Decimal:
+    """An amount as the command line takes it; ArgumentTypeError if it is none."""
     try:
         value = Decimal(text.removeprefix("$"))
     except InvalidOperation:

@@ -75,7 +75,7 @@ class Study:
 
     @classmethod
     def of(cls, scenario: Scenario, stages: Stages) -> Study:
-        """Read prompts and data. Raises TemplateError, ScenarioError or DataError."""
+        """Read prompts and data. Raises TemplateError, ScenarioError, PersonaError or DataError."""
         arms = arms_of(scenario)
         told = [_told(arm) for arm in arms]
         recommenders = _recommenders(arms)
@@ -101,7 +101,7 @@ class Study:
     ) -> ChatClient:
         """Made once for arms that say the same of it."""
         users = condition.scenario.users
-        key = users.model_dump_json(exclude={"count", "params"})
+        key = users.model_dump_json(exclude={"count", "params", "personas"})
         if key not in made:
             made[key] = make_client(
                 condition.scenario, self.prepared, condition.audience, self.reader, self.nulls, known
@@ -139,6 +139,7 @@ class Study:
                 "scenario": text_hash(self.as_run()),
                 "data": self.prepared.fingerprint,
                 "prompts": asked[0].prompts,
+                **({} if asked[0].personas is None else {"personas": asked[0].personas}),
             },
             **told_of_arms(asked),
             **more,
@@ -146,12 +147,17 @@ class Study:
 
     def check_data(self, recorded: Mapping[str, Any], where: Path) -> None:
         """ScenarioError if a run whose manifest is `recorded` was made on other data."""
-        then, now = recorded["hashes"]["data"], self.prepared.fingerprint
-        if then != now:
-            raise ScenarioError(
-                f"{where}: the run was made on other data (hash {then[:12]}, these are {now[:12]}); "
-                "point --set data.path at the data of the run"
-            )
+        check_data(self.prepared, recorded, where)
+
+
+def check_data(prepared: Prepared, recorded: Mapping[str, Any], where: Path) -> None:
+    """ScenarioError if a run whose manifest is `recorded` was made on other data than these."""
+    then, now = recorded["hashes"]["data"], prepared.fingerprint
+    if then != now:
+        raise ScenarioError(
+            f"{where}: the run was made on other data (hash {then[:12]}, these are {now[:12]}); "
+            "point --set data.path at the data of the run"
+        )
 
 
 def check_arm(scenario: Scenario) -> None:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import mesa
 
 from agents.asking import USABLE
+from agents.encounters import Encounter
 from agents.user import UserAgent
 from simulator.refinement import Answer, RefinementError, Replace, preference_levels, repair_generator
 from simulator.transcript.parts import FAILED, part_of
 from simulator.transcript.turns import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agents.embedded.client import EmbeddedClient
     from agents.llm.record import Record
@@ -237,7 +238,21 @@ class World(mesa.Model):
         accepted = [item for item in turn.final if item in turn.accepted]
         self._shown[agent].extend(turn.final)
         self._accepted[agent].extend(accepted)
-        agent.remember(tuple(self._titles[item] for item in accepted))
+        agent.remember(tuple(self._titles[item] for item in accepted), self._encounter(turn))
+
+    def _encounter(self, turn: Turn) -> Encounter:
+        """What the user knows of a round; where no answer came, that it was shown a slate and decided nothing."""
+        accepted, rejected = frozenset(turn.accepted), frozenset(turn.rejected)
+
+        def titles(items: Iterable[str]) -> tuple[str, ...]:
+            return tuple(self._titles[item] for item in items)
+
+        return Encounter(
+            turn.round,
+            accepted=titles(item for item in turn.shown if item in accepted),
+            rejected=titles(item for item in turn.shown if item in rejected),
+            undecided=titles(item for item in turn.shown if item not in accepted | rejected),
+        )
 
 
 def _share(part: int, whole: int) -> float:

@@ -33,6 +33,8 @@ _OFFER_END = _Phrase(
 _MEMORY = _Phrase(
     re.compile(r"\byou have (?:watched|bought|read|rated|used)\b", re.IGNORECASE), ("you have ",)
 )
+_EARLIER = _Phrase(re.compile(r"\bin round \d+ the recommender\b", re.IGNORECASE), ("in round ",))
+"""Begins what is told of earlier rounds (prompts/rounds.txt), which is no history: much of it was not accepted."""
 _RANKING_AS = _Phrase(
     re.compile(r"\bmy ranking(?: as ([^\n]+?))? would be\b", re.IGNORECASE), ("my ranking",)
 )
@@ -132,6 +134,7 @@ class PromptReader:
         ending = prompt.search(_OFFER_END, begin, len(text))
         end = ending.start() if ending else len(text)
         memory = prompt.search(_MEMORY, 0, begin)
+        earlier = prompt.search(_EARLIER, memory.end(), begin) if memory else None
         ranking = prompt.search(_RANKING_AS, end, len(text))
         persona = text[: memory.start() if memory else begin]
         candidates, titles = self._candidates(text[begin:end])
@@ -146,7 +149,9 @@ class PromptReader:
             ),
             # Of the last paragraph only: a title in the history may say anything.
             yes_or_no=bool(_YES_OR_NO.search(text, text.rfind("\n\n", 0, begin) + 1)),
-            recall=partial(self._recalled, text[memory.end() : begin]) if memory else tuple,
+            recall=partial(self._recalled, text[memory.end() : earlier.start() if earlier else begin])
+            if memory
+            else tuple,
         )
 
     def _history(self, text: str) -> tuple[Watched, ...]:

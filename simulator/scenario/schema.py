@@ -10,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInf
 
 from recommender.configuration import ColdStart, Setup
 from scenarios.arms import either, some_arm
-from scenarios.section import Count, PositiveInts, Section, Share, increasing, named
+from scenarios.section import Count, FilePath, PositiveInts, Section, Share, increasing, named
 from simulator.scenario.study_plan import StudyPlan  # noqa: TC001 - pydantic reads the annotation
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
@@ -79,6 +79,9 @@ class Users(Section):
     client: Annotated[str, named("standin", "openai", "local", "echo", "random", "popularity", "oracle")]
     """standin, openai (any compatible endpoint), local (a GGUF file by llama.cpp, no network), a null user (echo, random,
     popularity, oracle), or module:Class."""
+    personas: FilePath | None = None
+    """CSV of personas, a row for each user: user_id and what the profile tells. Users are drawn among those with a row, and
+    what a row leaves empty is not told. Null: personas are made of the data."""
     model: Annotated[str | None, Field(validate_default=True)] = None
     """Model name as the endpoint knows it; needed by openai. For local the path of a GGUF file, or smollm2, its default."""
     base_url: str | None = None
@@ -188,7 +191,10 @@ class Prompts(Section):
     feedback: str = "template_b"
     """What is recommended and what is asked; a ranking is needed to refine by one."""
     memory_tokens: Count = 2000
-    """The history is cut to so many tokens, newest and strongest first."""
+    """The history is cut to so many tokens, newest and strongest first; what is told of earlier rounds takes half of them at most."""
+    remember: Literal["none", "accepted", "all"] = "accepted"
+    """Of earlier rounds. none: nothing; accepted: what was accepted and shown joins the history; all: also, in the words of
+    the template `rounds`, what was shown, accepted and rejected, newest rounds first."""
     shown: Literal["shuffled", "slate"] = "shuffled"
     """Order of the candidates in the prompt: shuffled by a seed per user, or best first as recommended."""
     ask: Literal["listwise", "pointwise", "permuted"] = "listwise"

@@ -104,6 +104,11 @@ class RunDirectory(TrainedDirectory):
         return self.path / "batches.jsonl"
 
     @property
+    def interviews(self) -> Path:
+        """A folder of what its users were asked afterwards, with a journal of its own."""
+        return self.path / "interviews"
+
+    @property
     def proposals(self) -> Path:
         """Every slate the recommender proposed."""
         return self.path / "proposals.jsonl"

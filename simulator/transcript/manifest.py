@@ -47,11 +47,20 @@ class RecordedArm:
     """Folder of its trained recommender inside the run directory; "" is the run directory."""
     recorded_as: tuple[str, ...] = ()
     """The names of its turns, one for each history length."""
+    personas: str | None = None
+    """Content hash of the file of personas; not written where there is none."""
 
 
 def told_of_arms(arms: Sequence[RecordedArm]) -> dict[str, Any]:
     """What a manifest holds of them: the first at its top, and each by name where there are arms to compare."""
-    told = {arm.name: {name: value for name, value in asdict(arm).items() if name != "name"} for arm in arms}
+    told = {
+        arm.name: {
+            name: value
+            for name, value in asdict(arm).items()
+            if name != "name" and (name, value) != ("personas", None)
+        }
+        for arm in arms
+    }
     first = told[arms[0].name]
     top = {name: first[name] for name in ("client", "endpoint", "model_requested")}
     return {**top, "arms": told} if arms[0].name else top
@@ -63,7 +72,7 @@ def recorded_arms(manifest: Mapping[str, Any]) -> dict[str, RecordedArm]:
     if arms is None:
         prompts = dict(manifest["hashes"]["prompts"])
         arms = {"": {name: manifest[name] for name in ("client", "endpoint", "model_requested")}}
-        arms[""]["prompts"] = prompts
+        arms[""] |= {"prompts": prompts, "personas": manifest["hashes"].get("personas")}
     return {
         name: RecordedArm(
             name,

@@ -1,0 +1,107 @@
+"""A user of a finished run as it was at the end: what it had been told and asked, what it said, and what came of it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.llm import Message
+from prompts import Template, inline
+from simulator.scenario import ScenarioError, arms_of
+from simulator.transcript.journal import CallJournal
+from simulator.transcript.turns import TranscriptError, read_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from simulator.scenario import Arm, Scenario
+    from simulator.transcript.directory import RunDirectory
+    from simulator.transcript.turns import Turn
+
+_NEAREST = 3
+
+
+@dataclass(frozen=True)
+class Interviewee:
+    """One (arm, replicate, user) of a run after its last round."""
+
+    turn: Turn
+    """Its last one."""
+    arm: Arm
+    said: tuple[Message, ...]
+    """Its last call, word for word as the journal has it: persona, memory and slate, and the reply. Of a turn of several calls
+    the first that was answered."""
+    titles: Mapping[str, str]
+    """Of the items of its slate, by item id."""
+
+    def opening(self, question: str) -> str:
+        """The first question, after what the last round came to: with `said`, all that the user remembers at the end."""
+        lists = {"accepted": self.turn.accepted, "rejected": self.turn.rejected, "final": self.turn.final}
+        told = {name: "; ".join(self.titles[item] for item in items) for name, items in lists.items()}
+        return self._template.render({**told, "question": question})
+
+    @cached_property
+    def _template(self) -> Template:
+        path = Path(str(files("prompts"))) / "interview.txt"
+        return Template.parse(path.read_text(encoding="utf-8").removesuffix("\n"), str(path))
+
+
+def last_turn(run: RunDirectory, user: str, arm: str | None, replicate: int) -> Turn:
+    """The last test turn of a user; `arm` is the name that turns are recorded under, None the first of the run.
+
+    TranscriptError names what there is, where there is no such user, arm or replicate, or where the run is not finished.
+    """
+    if not run.complete:
+        raise TranscriptError(
+            f"{run.path}: this run is not finished; finish it first: python -m simulator.run --resume {run.path}"
+        )
+    turns = [turn for turn in read_turns(run.turns) if turn.phase == "test"]
+    arms = list(dict.fromkeys(turn.arm for turn in turns))
+    chosen = arms[0] if arm is None else arm
+    if chosen not in arms:
+        raise TranscriptError(
+            f"{run.turns}: no turn of an arm {chosen!r}; those of the run are {', '.join(map(repr, arms))}"
+        )
+    of_arm = [turn for turn in turns if turn.arm == chosen]
+    users = list(dict.fromkeys(turn.user_id for turn in of_arm))
+    if user not in users:
+        near = difflib.get_close_matches(user, users, n=_NEAREST) or users[:_NEAREST]
+        raise TranscriptError(
+            f"{run.turns}: user {user!r} is none of the {len(users):,} simulated; did you mean {' or '.join(map(repr, near))}?"
+        )
+    own = [turn for turn in of_arm if turn.user_id == user and turn.replicate == replicate]
+    if not own:
+        count = len({turn.replicate for turn in of_arm})
+        raise TranscriptError(
+            f"{run.turns}: no replicate {replicate}; the run has {count}, from 0 to {count - 1}"
+        )
+    return max(own, key=lambda turn: turn.round)
+
+
+def recall(
+    run: RunDirectory, scenario: Scenario, turn: Turn, item_ids: Sequence[str], titles: Sequence[str]
+) -> Interviewee:
+    """The user as `turn`, its last, left it; `titles` are those of `item_ids`.
+
+    TranscriptError if no call of that turn was answered, ScenarioError if `scenario` is not the run's.
+    """
+    arm = next((each for each in arms_of(scenario) if turn.arm in each.lengths), None)
+    if arm is None:
+        raise ScenarioError(f"{run.scenario}: it has no arm that is recorded as {turn.arm!r}")
+    by_id = dict(zip(item_ids, titles, strict=True))
+    with CallJournal(run.calls, "read") as journal:
+        for key in turn.requests:
+            record = journal.get(key)
+            if record is not None and record.completion is not None:
+                reply = Message("assistant", record.completion.text)
+                said = (*record.request.messages, reply)
+                return Interviewee(turn, arm, said, {item: inline(by_id[item]) for item in turn.slate})
+    raise TranscriptError(
+        f"{run.turns}: user {turn.user_id!r} gave no answer in round {turn.round} ({turn.error}), so there is no decision to ask "
+        f"about; ask another user, or make the calls again that failed: python -m simulator.run --resume {run.path} "
+        "--retry-errors"
+    )
