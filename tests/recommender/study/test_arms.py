@@ -14,7 +14,7 @@ name: mine
 data: {source: embedded, max_users: 60}
 recommender: {model: uim}
 """
-SHIPPED = {"ablation": 15, "interests": 6, "history_length": 6, "cold_start_recommender": 4}
+SHIPPED = {"ablation": 15, "interests": 6, "history_length": 6, "cold_start_recommender": 7}
 
 
 def arms_of(text):
