@@ -11,12 +11,14 @@ from simulator.measures import fidelity
 from simulator.measures.arms import compared
 from simulator.measures.asking import asking
 from simulator.measures.audience import calls, replies
+from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import paired_differences, summarise
 from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
 from simulator.scenario.declared import declared
 from simulator.sending import cost_told
+from simulator.transcript.items import items_of, popularity_of, write_items
 from simulator.transcript.turns import write_turns
 
 if TYPE_CHECKING:
@@ -68,7 +70,10 @@ def measured(
     with stages.stage("metrics"):
         write_turns(directory.turns, game.turns)
         tested = [turn for turn in game.turns if turn.phase == "test"]
-        table = per_user(tested, scenario)
+        items = items_of(game.turns, study.prepared.split)
+        write_items(directory.items, items)
+        meters = Meters(popularity_of(items))
+        table = per_user(meters.watched(tested), scenario)
         with whole_file(directory.per_user) as file:
             table.to_parquet(file, index=False)
         metrics = summarise(table, scenario.seed)
@@ -82,6 +87,7 @@ def measured(
         "differences": paired_differences(table, scenario.seed),
         "fidelity": _fidelity(tested, table, scenario),
         **(compared(table, declared(scenario), scenario.seed) if study.compares else {}),
+        "meters": meters.told(scenario.seed),
         "replies": replies(game.turns),
         "asking": asking(game.turns, game.records),
         "calls": used,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from simulator.report.comparison import comparison_lines, comparison_tables
 from simulator.report.fidelity import fidelity_tables, verdict_lines
+from simulator.report.meters import meter_lines, meters_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,6 +67,7 @@ def show(
         _show_differences(console, summary["differences"][arm], f"ndcg@{cutoffs[-1]}")
     show_comparison(console, summary)
     _show_replies(console, summary["replies"])
+    _show_meters(console, summary)
     _show_asking(console, summary.get("asking", {}))  # a run of before has none
     _show_cost(console, summary)
 
@@ -78,6 +80,7 @@ def _show_fidelity(console: Console, summary: Mapping[str, Any], metrics: Mappin
         console.print(table)
     show_comparison(console, summary)
     _show_replies(console, summary["replies"])
+    _show_meters(console, summary)
     _show_cost(console, summary)
     for text in verdict_lines(summary):
         _line(console, text)
@@ -224,6 +227,13 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
             *(str(entry[count]) for count in counts),
         )
     console.print(table)
+
+
+def _show_meters(console: Console, summary: Mapping[str, Any]) -> None:
+    if meters := summary.get("meters"):  # a run of before has none
+        console.print(meters_table(meters))
+        for text in meter_lines(meters):
+            _line(console, text)
 
 
 def _show_asking(console: Console, asking: Mapping[str, Any]) -> None:

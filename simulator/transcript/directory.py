@@ -129,6 +129,11 @@ class RunDirectory(TrainedDirectory):
         return self.path / "per_user.parquet"
 
     @property
+    def items(self) -> Path:
+        """The items of all slates: title and train interactions."""
+        return self.path / "items.parquet"
+
+    @property
     def summary(self) -> Path:
         """Parse statuses, calls, cost, time, memory, the chosen weight; written last, when the run is complete."""
         return self.path / "summary.json"

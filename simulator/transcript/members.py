@@ -21,7 +21,14 @@ MOST_LIST_BYTES = 1 << 20
 WEIGHTS = "recommender.pt"
 REDACTED = ("scenario.yaml", "manifest.json", "training.json", "summary.json")
 """Files that may name a folder of the machine; what they say of it is cut to the last name."""
-_VERBATIM = ("calls.jsonl", "proposals.jsonl", "turns.jsonl", "metrics.json", "per_user.parquet")
+_VERBATIM = (
+    "calls.jsonl",
+    "proposals.jsonl",
+    "turns.jsonl",
+    "metrics.json",
+    "per_user.parquet",
+    "items.parquet",
+)
 _CANDIDATES = tuple(f"candidates-{phase}.parquet" for phase in ("validation", "test"))
 _NAMES = (*REDACTED, *_VERBATIM, *_CANDIDATES, WEIGHTS)
 _OF_A_RECOMMENDER = ("scenario.yaml", "training.json", *_CANDIDATES, WEIGHTS)

@@ -10,14 +10,16 @@ import pandas as pd
 from agents.llm import Draw
 from recommender.trained_directory import read_json
 from simulator.measures.arms import compared
+from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import summarise
 from simulator.scenario.declared import declared
 from simulator.scenario.plan import groups
+from simulator.transcript.items import popularity_of, read_items
 from simulator.transcript.leaves import leaves
 from simulator.transcript.manifest import recorded_arms
 from simulator.transcript.parts import FAILED, combined_again
-from simulator.transcript.turns import turn_of
+from simulator.transcript.turns import TranscriptError, turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +67,9 @@ class TurnChecks:
         found, run, scenario = self._found, self._run, self._scenario
         before = len(found.faults)
         tested = (turn for turn in self._turns() if turn.phase == "test")
-        table = None if scenario is None else per_user(tested, scenario)
+        meters = self._meters()
+        watched = tested if meters is None else meters.watched(tested)
+        table = None if scenario is None else per_user(watched, scenario)
         for _ in tested:  # without a scenario nothing else reads them
             pass
         self._check_plan()
@@ -82,7 +86,32 @@ class TurnChecks:
             self._check_metrics(summarise(table, scenario.seed))
             self._check_table(table)
             if scenario.arms is not None or scenario.sweep is not None:
-                self._check_comparison(compared(table, declared(scenario), scenario.seed))
+                self._check_summary(
+                    "the comparison of arms", "study", compared(table, declared(scenario), scenario.seed)
+                )
+            if meters is not None:
+                self._check_summary("meters", "meters", {"meters": meters.told(scenario.seed)})
+
+    def _meters(self) -> Meters | None:
+        """What gathers the turns; None, with a note or a fault, where nothing says how popular items are."""
+        path = self._run.items
+        if not path.is_file():
+            self._found.notes.append(
+                f"{path.name}: not there, so that meters were not checked; an earlier version ran this"
+            )
+            return None
+        try:
+            items = read_items(path)
+        except TranscriptError as error:
+            self._found.fault(path, None, f"{error}; {_REPLAY}")
+            return None
+        unknown = {item for slate in self._slates.values() for item in slate.items} - {*items.index}
+        if unknown:
+            self._found.fault(
+                path, None, f"it lacks {len(unknown):,} items of slates, {min(unknown)} first; {_REPLAY}"
+            )
+            return None
+        return Meters(popularity_of(items))
 
     def _turns(self) -> Iterator[Turn]:
         path = self._run.turns
@@ -197,20 +226,19 @@ class TurnChecks:
         own = self._check_leaves(path, read_json(path), computed)
         self._found.hold(before, f"{path.name}: {own:,} values, computed again from the turns")
 
-    def _check_comparison(self, computed: Mapping[str, Any]) -> None:
+    def _check_summary(self, what: str, key: str, computed: Mapping[str, Any]) -> None:
+        """What summary.json says under the names of `computed`; a run of before has no `key`."""
         path, before = self._run.summary, len(self._found.faults)
         if not path.is_file():
             return
         summary = read_json(path)
-        if "study" not in summary:
+        if key not in summary:
             self._found.notes.append(
-                f"{path.name}: the comparison of arms was not checked; an earlier version made it, with less in it"
+                f"{path.name}: {what} not checked; an earlier version made the run, with less in it"
             )
             return
         own = self._check_leaves(path, {name: summary.get(name) for name in computed}, computed)
-        self._found.hold(
-            before, f"{path.name}: the comparison of arms, {own:,} values, computed again from the turns"
-        )
+        self._found.hold(before, f"{path.name}: {what}, {own:,} values, computed again from the turns")
 
     def _check_leaves(self, path: Path, read: Mapping[str, Any], computed: Mapping[str, Any]) -> int:
         """Add a fault for each value that was `read` from `path` and is not as computed; how many were computed."""

@@ -12,7 +12,7 @@ from small_runs import simulate
 
 FILES = (
     "scenario.yaml manifest.json calls.jsonl proposals.jsonl recommender.pt training.json turns.jsonl metrics.json "
-    "per_user.parquet summary.json"
+    "per_user.parquet items.parquet summary.json"
 ).split()
 FIELDS = (
     "arm replicate round user_id slate scores shown status ranking accepted rejected undecided missing duplicate unknown "

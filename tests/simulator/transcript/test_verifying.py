@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from damaged_runs import edited, sealed_call, turn_with
 from small_runs import simulate
@@ -100,6 +101,30 @@ def test_a_damaged_table_is_a_fault(copied):
     assert any(
         "per_user.parquet: it is not what the turns give" in fault for fault in verify(copied.path).faults
     )
+
+
+def test_a_changed_meter_is_a_fault(copied):
+    path = copied.path / "summary.json"
+    document = json.loads(path.read_bytes())
+    document["meters"]["history-5"]["audience"]["echo"]["mean"] = 0.0
+    path.write_text(json.dumps(document))
+    assert any("meters.history-5.audience.echo.mean is 0.0" in fault for fault in verify(copied.path).faults)
+
+
+def test_items_of_slates_that_nothing_tells_of_are_a_fault(copied):
+    path = copied.path / "items.parquet"
+    items = pd.read_parquet(path)
+    items.iloc[1:].to_parquet(path, index=False)
+    assert any("items.parquet: it lacks 1 items of slates" in fault for fault in verify(copied.path).faults)
+    path.write_bytes(b"PAR1")
+    assert any("not a table of items" in fault for fault in verify(copied.path).faults)
+
+
+def test_a_run_of_before_without_items_is_no_fault(copied):
+    (copied.path / "items.parquet").unlink()
+    found = verify(copied.path)
+    assert found.whole
+    assert any("meters were not checked" in note for note in found.notes)
 
 
 def test_an_unfinished_run_is_checked_as_far_as_it_goes(copied, transcript):

@@ -1,0 +1,55 @@
+"""items.parquet: what the items of a run's slates are, so that a run can be read and measured without its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from recommender.trained_directory import whole_file
+from simulator.transcript.turns import TranscriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from recommender.data.splitting import Split
+    from simulator.transcript.turns import Turn
+
+_COLUMNS = ("title", "train_interactions", "data")
+
+
+def items_of(turns: Iterable[Turn], split: Split) -> pd.DataFrame:
+    """Title, train interactions and name of the data, for every item of a slate, by item id, in the order of the catalogue."""
+    offered = {item for turn in turns for item in turn.slate}
+    items = split.dataset.items
+    counts = np.bincount(split.train.item, minlength=len(items))
+    columns = {
+        "item_id": items["item_id"],
+        "title": items["title"],
+        "train_interactions": counts,
+        "data": split.dataset.label,
+    }
+    table = pd.DataFrame(columns).set_index("item_id")
+    return table[table.index.isin(list(offered))]
+
+
+def popularity_of(items: pd.DataFrame) -> dict[str, int]:
+    """Train interactions by item id, of the table of `items_of`."""
+    return dict(zip(items.index.tolist(), items["train_interactions"].tolist(), strict=True))
+
+
+def write_items(path: Path, items: pd.DataFrame) -> None:
+    """Write the table of `items_of`; the file is whole or not there."""
+    with whole_file(path) as file:
+        items.reset_index().to_parquet(file, index=False)
+
+
+def read_items(path: Path) -> pd.DataFrame:
+    """Read it back; TranscriptError if it is no such table."""
+    try:
+        table = pd.read_parquet(path).set_index("item_id")
+        return table[list(_COLUMNS)]
+    except (OSError, ValueError, KeyError) as error:
+        raise TranscriptError(f"{path}: not a table of items: {error}") from None
