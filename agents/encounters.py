@@ -48,7 +48,7 @@ def tell(encounters: Sequence[Encounter], template: Template, form: ListForm, bu
 def _line(encounter: Encounter, template: Template, form: ListForm) -> str:
     groups = {name: getattr(encounter, name) for name in ("accepted", "rejected", "undecided")}
     told: dict[str, str | None] = {
-        name: form.separator.join([form.row(title, None) for title in titles])
+        name: form.separator.join([form.row(title, None, None) for title in titles])
         for name, titles in groups.items()
     }
     count = sum(map(len, groups.values()))

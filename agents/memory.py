@@ -41,7 +41,7 @@ class Memory:
         everywhere, so the text does not depend on the machine.
         """
         write = form.row
-        rows = [write(seen.title, seen.rating) for seen in self.experiences]
+        rows = [write(seen.title, seen.rating, None) for seen in self.experiences]
         whole = form.separator.join(rows)
         # Rounded up for each row, hence a token for each more than all of them take together.
         if estimate_tokens(whole + form.separator) + len(rows) <= budget:

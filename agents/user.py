@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from agents.llm.tokens import estimate_tokens
 from agents.llm.types import Draw, Message, Request
 from agents.randomness import keyed_permutation
 from agents.reply import Asked, Verdict, parse
+from agents.reply.json_form import schema
 from agents.reply.yes_no import read_logprobs, read_word
 from prompts import inline
 
@@ -51,6 +52,8 @@ class Script:
     """Of earlier rounds: nothing; what was accepted, in the history; or that, and what became of all that was shown."""
     rounds: Template | None = None
     """How an earlier round is told, where all is remembered."""
+    constrain: bool = False
+    """Send the JSON Schema of the reply with each call."""
 
     def hashes(self) -> dict[str, str]:
         """Content hash of each template, by module."""
@@ -70,6 +73,13 @@ class Script:
         limit = "max_completion_tokens" if "max_completion_tokens" in self.params else "max_tokens"
         own = {name: value for name, value in self.params.items() if name not in _REPLY_LIMITS}
         return {"top_logprobs": _LIKELIEST, **own, "logprobs": True, limit: _YES_OR_NO_TOKENS}
+
+    def held_to_schema(self, params: Mapping[str, Any], count: int) -> Mapping[str, Any]:
+        """The parameters of a call about `count` candidates: where replies are JSON and servers to be held to it, with its schema."""
+        if not self.constrain:
+            return params
+        form = {"name": "decision", "strict": True, "schema": schema(count, self.asked)}
+        return {**params, "response_format": {"type": "json_schema", "json_schema": form}}
 
 
 _REPLY_LIMITS = ("max_completion_tokens", "max_tokens")
@@ -111,10 +121,18 @@ class UserAgent(mesa.Agent):
         self.order: tuple[int, ...] = ()
         """Of the slate's places: as shown in the one prompt; of several prompts, as ties between them are broken."""
         self._offers: tuple[Offer, ...] = ()
+        self._sighted: tuple[tuple[str, ...], ...] = ()
+        """The titles of each offer, whatever the prompt calls its items."""
         self._encounters: tuple[Encounter, ...] = ()
 
-    def observe(self, titles: tuple[str, ...], turn: int, replicate: int) -> tuple[Request, ...]:
-        """Build the requests for a slate of `titles`, best first, in round `turn`: one, or one for each part of the turn."""
+    def observe(
+        self, titles: tuple[str, ...], turn: int, replicate: int, sighted: tuple[str, ...] = ()
+    ) -> tuple[Request, ...]:
+        """Build the requests for a slate of `titles`, best first, in round `turn`: one, or one for each part of the turn.
+
+        Of a title-blind script `titles` are texts in place of titles, and `sighted` are the titles: null users, who know items by
+        them, are asked with them.
+        """
         script = self.script
         self.order = tuple(range(len(titles)))
         if script.shuffled:
@@ -124,19 +142,20 @@ class UserAgent(mesa.Agent):
         self._offers = tuple(
             Offer(tuple(shown[place] for place in order), order) for order in self._orders(len(titles), turn)
         )
+        true = [inline(title) for title in sighted or titles]
+        self._sighted = tuple(tuple(true[place] for place in offer.order) for offer in self._offers)
         name, params = self.persona.name, script.params_of_calls()
         earlier, history = self._past()
         memory = script.memory.render({"name": name, "history": history})
         candidates = script.family.candidates
         requests = []
         for part, offer in enumerate(self._offers):
-            rows = candidates.separator.join([candidates.row(title, None) for title in offer.titles])
-            feedback = script.feedback.render({"name": name, "candidates": rows})
+            feedback = script.feedback.render({"name": name, "candidates": candidates.rows(offer.titles)})
             requests.append(
                 Request(
                     messages=(self._task, Message("user", _paragraphs([memory, earlier, feedback]))),
                     model=script.model,
-                    params=params,
+                    params=script.held_to_schema(params, len(offer.titles)),
                     draw=Draw(self.user_id, turn, replicate, part),
                     needs_logprobs=script.asking.needs_logprobs,
                 )
@@ -170,7 +189,8 @@ class UserAgent(mesa.Agent):
 
     def decide_as(self, user: EmbeddedClient, requests: Sequence[Request]) -> Verdict:
         """What it would have decided had an embedded user answered its last requests."""
-        asked = zip(requests, self._offers, strict=True)
+        requests, offers = self._for_nulls(requests)
+        asked = zip(requests, offers, strict=True)
         if self.script.asking.way == "pointwise":
             readings = [self._read(offer, user.answer(request)) for request, offer in asked]
         else:
@@ -183,6 +203,21 @@ class UserAgent(mesa.Agent):
         verdict = self._decision(tuple(readings)).verdict
         assert verdict is not None
         return verdict
+
+    def _for_nulls(self, requests: Sequence[Request]) -> tuple[Sequence[Request], tuple[Offer, ...]]:
+        """The last requests as null users get them: with titles, by which alone they know items."""
+        script = self.script
+        if not script.family.blind:
+            return requests, self._offers
+        offers = tuple(
+            Offer(titles, offer.order) for titles, offer in zip(self._sighted, self._offers, strict=True)
+        )
+        told = []
+        for request, offer in zip(requests, offers, strict=True):
+            rows = "\n".join(f"[{at}] {title}" for at, title in enumerate(offer.titles, start=1))
+            feedback = script.feedback.render({"name": self.persona.name, "candidates": rows})
+            told.append(replace(request, messages=(self._task, Message("user", feedback))))
+        return told, offers
 
     def _read(self, offer: Offer, said: Completion | None) -> Reading:
         if said is None:
@@ -211,7 +246,7 @@ class UserAgent(mesa.Agent):
         earlier = ""
         if self._encounters and script.rounds is not None:
             budget = script.memory_tokens // 2
-            earlier = tell(self._encounters, script.rounds, script.family.candidates, budget)
+            earlier = tell(self._encounters, script.rounds, script.family.history, budget)
         left = script.memory_tokens - estimate_tokens(earlier)
         return earlier, self.memory.render(script.family.history, left)
 

@@ -1,5 +1,7 @@
 """Prompt templates as data: families of files, their loader, and a renderer that only ever inserts."""
 
+from prompts.blind import blind_text
+from prompts.domain import Domain, domain
 from prompts.family import Asks, Family, ListForm, load_family
 from prompts.sessions import session_template
 from prompts.template import Template, TemplateError
@@ -7,10 +9,13 @@ from prompts.titles import inline
 
 __all__ = [
     "Asks",
+    "Domain",
     "Family",
     "ListForm",
     "Template",
     "TemplateError",
+    "blind_text",
+    "domain",
     "inline",
     "load_family",
     "session_template",

@@ -32,7 +32,7 @@ def session_template(family: Family, name: Session) -> Template:
     except (OSError, UnicodeDecodeError) as error:
         raise TemplateError(f"{path}: cannot be read ({error}); it should be UTF-8 text") from None
     # How titles are listed is the family's, and shapes the text as well.
-    form = family.candidates
+    form = family.history
     template = Template.parse(text.removesuffix("\n"), str(path), form.item.text + form.separator)
     for field, line in template.fields.items():
         if field not in _FIELDS[name]:

@@ -77,6 +77,8 @@ class Data(Section):
     path: Annotated[FilePath | None, Field(validate_default=True)] = None
     """Folder of the source, or the YAML file of a table. Left out, where the source is neither atomic nor a table: the
     folder named like it in $SCREENTEST_DATA."""
+    domain: Literal["movies", "books", "products", "fashion"] | None = None
+    """What the items are, for the words of prompts ("watched", "movies"); null: as the source says, products where it does not."""
     seed: Seed = 0
     """Of the generator of embedded data."""
     tolerance: Share = 0.001

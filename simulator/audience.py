@@ -22,7 +22,7 @@ from agents.persona_file import PersonaError, read_personas
 from agents.randomness import keyed_generator
 from agents.reply import Asked
 from agents.user import Script
-from prompts import inline, load_family, session_template
+from prompts import blind_text, domain, inline, load_family, session_template
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import history_profile, known_for, truncated
@@ -32,15 +32,17 @@ from simulator.scenario.plan import VALIDATION_ROUND, validation_users
 from simulator.world import Member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from agents.embedded.client import EmbeddedClient
     from agents.llm import ChatClient, Draw
     from agents.persona import Persona
     from agents.persona_file import PersonaFile
-    from recommender.data.dataset import Interactions
+    from prompts import Domain, Family
+    from recommender.data.dataset import Dataset, Interactions
     from recommender.pipeline import Prepared
     from simulator.scenario import Arm, Scenario
     from simulator.scenario.schema import Slates, Users
@@ -119,10 +121,19 @@ def _taken(slates: Slates) -> str:
     return f"{slates.liked_count} liked and {slates.others_count} {slates.others} others"
 
 
-def make_script(scenario: Scenario) -> Script:
-    """The prompt arm; TemplateError names a template that does not exist or does not fit, ScenarioError one that asks otherwise."""
+def domain_of(scenario: Scenario, dataset: Dataset) -> Domain:
+    """The words in which users are told of the items; TemplateError if there are none for them."""
+    rated = bool(len(dataset.interactions)) and not np.isnan(dataset.interactions.rating).all()
+    return domain(scenario.data.domain or dataset.domain, rated=rated)
+
+
+def make_script(scenario: Scenario, words: Domain | None = None) -> Script:
+    """The prompt arm; TemplateError names a template that does not exist or does not fit, ScenarioError one that asks otherwise.
+
+    `words` are those of `domain_of`; movies if not given, to check a scenario before its data are read.
+    """
     chosen = scenario.prompts
-    family = load_family(chosen.family)
+    family = load_family(chosen.family, words)
     asks = family.asked(chosen.feedback)
     if asks.yes_or_no is not (chosen.ask == "pointwise"):
         wanted = (
@@ -134,13 +145,18 @@ def make_script(scenario: Scenario) -> Script:
             f"prompts.ask is {chosen.ask}, which the template {chosen.feedback!r} of family {chosen.family!r} does not fit; "
             f"take one that asks for {wanted}"
         )
+    if chosen.constrain and asks.form != "json":
+        raise ScenarioError(
+            f"prompts.constrain holds replies to a JSON Schema, and the template {chosen.feedback!r} of family {chosen.family!r} "
+            "does not ask for JSON; take one of form json, such as prompts.family json, or leave prompts.constrain out"
+        )
     return Script(
         family=family,
         system=family.template(chosen.system, "system"),
         profile=family.template(chosen.profile, "profile"),
         memory=family.template(chosen.memory, "memory"),
         feedback=family.template(chosen.feedback, "feedback"),
-        asked=Asked(accept=asks.accept, rank=asks.rank),
+        asked=Asked(accept=asks.accept, rank=asks.rank, form=asks.form),
         memory_tokens=chosen.memory_tokens,
         shuffled=chosen.shown == "shuffled",
         model=model_asked_for(scenario.users),
@@ -149,6 +165,7 @@ def make_script(scenario: Scenario) -> Script:
         asking=Asking(chosen.ask, chosen.permutations, chosen.threshold, chosen.probability == "text"),
         remember=chosen.remember,
         rounds=session_template(family, "rounds") if chosen.remember == "all" else None,
+        constrain=chosen.constrain,
     )
 
 
@@ -158,10 +175,25 @@ def model_asked_for(users: Users) -> str:
     return Path(name).name if users.client == "local" else name
 
 
+def item_names(family: Family, items: pd.DataFrame) -> list[str]:
+    """What users are told of each item: its title or, of a title-blind family, a text without it."""
+    if not family.blind:
+        return [inline(title) for title in items["title"]]
+    columns = (items["title"], items["genres"], items["description"])
+    return [blind_text(*row) for row in zip(*columns, strict=True)]
+
+
 def make_members(
-    scenario: Scenario, prepared: Prepared, audience: Audience, phase: str, replicates: int = 1
+    scenario: Scenario,
+    prepared: Prepared,
+    audience: Audience,
+    phase: str,
+    replicates: int = 1,
+    names: Sequence[str] | None = None,
 ) -> list[Member]:
     """Every (arm, replicate, user) of a phase: persona and memory from the truncated history, targets from what is held out.
+
+    `names` of `item_names`; titles if not given.
 
     RuntimeError if a held-out item were about to be told as watched: no prompt may ever hold one.
     """
@@ -171,7 +203,7 @@ def make_members(
     targets, negatives = _by_user(liked, rows), _by_user(disliked, rows)
     user_ids = split.dataset.users["user_id"].tolist()
     item_ids = split.dataset.items["item_id"].tolist()
-    titles = [inline(title) for title in split.dataset.items["title"]]
+    titles = names or [inline(title) for title in split.dataset.items["title"]]
     members = []
     for arm, length in audience.lengths.items():
         whole = told_history(scenario, split, phase)
@@ -337,7 +369,7 @@ def _persona(
     return persona(str(record["user_id"]), record, mined, interests, scenario.seed)
 
 
-def _memory(titles: list[str], history: Interactions) -> Memory:
+def _memory(titles: Sequence[str], history: Interactions) -> Memory:
     pairs = zip(history.item.tolist(), history.rating.tolist(), strict=True)
     return Memory(
         tuple(Experience(titles[item], None if isnan(rating) else rating) for item, rating in pairs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.audience import make_members
+from simulator.audience import item_names, make_members
 from simulator.refinement import Fuse, Replace, choose_weight
 from simulator.scenario.plan import VALIDATION_ROUND
 from simulator.world import Rules, World
@@ -68,7 +68,8 @@ class Game:
         self._study, self._sides, self._stages = study, sides, stages
         self._nulls = study.nulls if nulls is None else nulls
         items = study.prepared.split.dataset.items
-        self._titles = dict(zip(items["item_id"], items["title"], strict=True))
+        self._ids = items["item_id"].tolist()
+        self._titles = dict(zip(self._ids, items["title"], strict=True))
 
     def play_all(self) -> dict[str, Played]:
         """Play every phase of every arm; by the arm's name, how its answers were used in the test."""
@@ -106,11 +107,13 @@ class Game:
     def _world(self, condition: Condition, phase: str, refinement: Refinement) -> World:
         study, scenario, side = self._study, condition.scenario, self._sides[condition.name]
         rehearsal = phase == "validation"
+        names = item_names(condition.script.family, study.prepared.split.dataset.items)
         replicates = 1 if rehearsal else study.scenario.replicates
         return World(
-            members=make_members(scenario, study.prepared, condition.audience, phase, replicates),
+            members=make_members(scenario, study.prepared, condition.audience, phase, replicates, names),
             phase=phase,
             titles=self._titles,
+            names=dict(zip(self._ids, names, strict=True)),
             script=condition.script,
             proposer=side.proposer,
             ask=side.gateway.ask,

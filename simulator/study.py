@@ -11,6 +11,7 @@ from prompts import TemplateError
 from recommender.pipeline import check_recommender, prepare_data
 from simulator.audience import (
     choose_audience,
+    domain_of,
     make_client,
     make_knowledge,
     make_nulls,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from agents.embedded.reading import PromptReader
     from agents.llm import ChatClient
     from agents.user import Script
+    from prompts import Domain
     from recommender.pipeline import Prepared
     from recommender.stages import Stages
     from simulator.audience import Audience
@@ -81,6 +83,11 @@ class Study:
         recommenders = _recommenders(arms)
         with stages.stage("data"):
             prepared = prepare_data(scenario)
+            words = domain_of(scenario, prepared.split.dataset)
+            told = [
+                (make_script(arm.scenario, words), policy)
+                for arm, (_, policy) in zip(arms, told, strict=True)
+            ]
             conditions = tuple(
                 Condition(arm, script, refinement, choose_audience(scenario, prepared, arm), number)
                 for arm, (script, refinement), number in zip(arms, told, recommenders, strict=True)
@@ -121,6 +128,11 @@ class Study:
         return f"{RECOMMENDERS}/{condition.recommender}" if self.compares else ""
 
     @property
+    def domain(self) -> Domain:
+        """The words in which users are told of the items."""
+        return domain_of(self.scenario, self.prepared.split.dataset)
+
+    @property
     def label(self) -> str:
         """Name of the data; says so where they are synthetic."""
         return self.prepared.split.dataset.label
@@ -134,6 +146,7 @@ class Study:
         return {
             **environment(),
             "data": self.label,
+            "domain": self.domain._asdict(),
             "seeds": {"scenario": self.scenario.seed, "data": self.scenario.data.seed},
             "hashes": {
                 "scenario": text_hash(self.as_run()),

@@ -74,8 +74,12 @@ class World(mesa.Model):
         rules: Rules,
         labels: tuple[str, str],
         first_round: int = 1,
+        names: Mapping[str, str] | None = None,
     ) -> None:
-        """`titles` by item id, `labels` are the names of data and client that every turn carries."""
+        """`titles` by item id, `labels` are the names of data and client that every turn carries.
+
+        `names`, by item id, is what users are told of items where that is not the title.
+        """
         super().__init__(seed=rules.seed)
         self.phase = phase
         self._round = first_round - 1
@@ -83,6 +87,7 @@ class World(mesa.Model):
         self.latest: list[Turn] = []
         """Turns of the newest round."""
         self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
+        self._names = titles if names is None else names
         self._nulls, self._rules, self._labels = nulls, rules, labels
         self._targets: dict[UserAgent, tuple[str, ...]] = {}
         self._ratings: dict[UserAgent, Mapping[str, float]] = {}
@@ -119,7 +124,10 @@ class World(mesa.Model):
         ]
         self._asked = [
             agent.observe(
-                tuple(self._titles[item] for item in proposal.items), self._round, proposal.replicate
+                tuple(self._names[item] for item in proposal.items),
+                self._round,
+                proposal.replicate,
+                tuple(self._titles[item] for item in proposal.items),
             )
             for agent, proposal in self._offered
         ]
@@ -238,14 +246,14 @@ class World(mesa.Model):
         accepted = [item for item in turn.final if item in turn.accepted]
         self._shown[agent].extend(turn.final)
         self._accepted[agent].extend(accepted)
-        agent.remember(tuple(self._titles[item] for item in accepted), self._encounter(turn))
+        agent.remember(tuple(self._names[item] for item in accepted), self._encounter(turn))
 
     def _encounter(self, turn: Turn) -> Encounter:
         """What the user knows of a round; where no answer came, that it was shown a slate and decided nothing."""
         accepted, rejected = frozenset(turn.accepted), frozenset(turn.rejected)
 
         def titles(items: Iterable[str]) -> tuple[str, ...]:
-            return tuple(self._titles[item] for item in items)
+            return tuple(self._names[item] for item in items)
 
         return Encounter(
             turn.round,

@@ -12,6 +12,8 @@ MAY_IMPORT = {
     "scenarios": {"scenarios"},
 }
 """Imports point down only; recommender and agents do not know each other."""
+DOORS = {"prompts/__main__.py": {"simulator"}}
+"""Commands that look up: `prompts show` needs users, histories and slates, and nobody imports a command."""
 
 
 def imported(source):
@@ -32,7 +34,11 @@ def foreign(package, source):
 def test_imports_point_down(package):
     modules = sorted((ROOT / package).rglob("*.py"))
     assert modules, f"no module in {package}"
-    wrong = {str(module.relative_to(ROOT)): foreign(package, module.read_text()) for module in modules}
+    wrong = {
+        name: foreign(package, module.read_text()) - DOORS.get(name, set())
+        for module in modules
+        for name in [module.relative_to(ROOT).as_posix()]
+    }
     assert {module: names for module, names in wrong.items() if names} == {}
 
 

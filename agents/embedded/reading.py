@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from agents.reply import Asked, TitleIndex, VerbatimTitles
 
@@ -43,6 +43,12 @@ _ACCEPT = _Phrase(
     ("i would accept these", "whether or not you"),
 )
 _YES_OR_NO = re.compile(r"\b(?:reply|answer)\b[^.\n]{0,60}\byes or no\b", re.IGNORECASE)
+_BY_NUMBER = _Phrase(
+    re.compile(r"\bby (?:its|their) numbers?\b|\bnumber in brackets\b", re.IGNORECASE),
+    ("by its number", "by their number", "number in bracket"),
+)
+_IN_JSON = _Phrase(re.compile(r"\bJSON object\b", re.IGNORECASE), ("json object",))
+_NUMBERED = re.compile(r"(?:^|[\s,;])\[(\d+)\][ \t]*")
 _RATING = re.compile(r"\s*\((\d(?:\.\d)?)\)")
 _NAME = re.compile(r"\buser called ([^(.\n]+?)\s*[(.]")
 _ODD_CASE = "\u0130\u0131\u017f\u212a"
@@ -138,6 +144,11 @@ class PromptReader:
         ranking = prompt.search(_RANKING_AS, end, len(text))
         persona = text[: memory.start() if memory else begin]
         candidates, titles = self._candidates(text[begin:end])
+        form: Literal["titles", "ids", "json"] = "titles"
+        if prompt.search(_IN_JSON, end, len(text)):
+            form = "json"
+        elif prompt.search(_BY_NUMBER, end, len(text)):
+            form = "ids"
         return Question(
             name=_called(ranking, persona),
             persona=persona,
@@ -145,7 +156,8 @@ class PromptReader:
             titles=titles,
             asked=Asked(
                 accept=bool(prompt.search(_ACCEPT, end, len(text))),
-                rank=ranking is not None,
+                rank=ranking is not None or (form == "json" and '"ranking"' in text[end:]),
+                form=form,
             ),
             # Of the last paragraph only: a title in the history may say anything.
             yes_or_no=bool(_YES_OR_NO.search(text, text.rfind("\n\n", 0, begin) + 1)),
@@ -165,6 +177,8 @@ class PromptReader:
         return tuple(found)
 
     def _candidates(self, text: str) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
+        if (pieces := _pieces(text)) is not None:
+            return tuple(map(self._item, pieces)), pieces
         if (listed := self._verbatim.read(text.strip().rstrip(","))) is not None:
             return tuple(listed), tuple(self._titles[item] for item in listed)
         candidates, titles = [], []
@@ -174,6 +188,22 @@ class PromptReader:
             candidates.append(mention.positions[0] if len(mention.positions) == 1 else None)
             titles.append(text[mention.start : mention.end])
         return tuple(candidates), tuple(titles)
+
+    def _item(self, text: str) -> int | None:
+        """The one item that a piece of a numbered list is the title of."""
+        if (listed := self._verbatim.read(text)) is not None:
+            return listed[0] if len(listed) == 1 else None
+        found = [each for each in self._index.find(text) if (each.start, each.end) == (0, len(text))]
+        return found[0].positions[0] if len(found) == 1 and len(found[0].positions) == 1 else None
+
+
+def _pieces(text: str) -> tuple[str, ...] | None:
+    """The items of a list numbered [1], [2], ...; None of another list."""
+    marks = [mark for number, mark in enumerate(_NUMBERED.finditer(text), 1) if mark.group(1) == str(number)]
+    if not marks or text[: marks[0].start()].strip(" :\n"):
+        return None
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    return tuple(text[mark.end() : end].strip().rstrip(",;") for mark, end in zip(marks, ends, strict=True))
 
 
 def _called(ranking: re.Match[str] | None, persona: str) -> str | None:

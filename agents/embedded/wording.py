@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from agents.reply.json_form import ACCEPT, RANKING
 
 if TYPE_CHECKING:
     from agents.embedded.reading import Question
@@ -29,18 +32,32 @@ def word(question: Question, choice: Choice) -> str:
     if not question.titles:
         return "I cannot find any recommendation in this message."
     who = question.name or NOBODY
+    if question.asked.form == "json":
+        return _as_json(question, choice)
+    called = question.titles
+    if question.asked.form == "ids":
+        called = tuple(f"[{place + 1}]" for place in range(len(called)))
     lines = []
     if choice.reasons:
         lines.append(f"As {who}, I went through the recommendations one by one.")
-        for place, (title, reason) in enumerate(zip(question.titles, choice.reasons, strict=True)):
+        for place, (title, reason) in enumerate(zip(called, choice.reasons, strict=True)):
             verdict = "I would accept it" if place in choice.accepted else "I would not accept it"
             lines.append(f"{place + 1}. {title}: {verdict}, {reason}.")
     if question.asked.accept:
-        accepted = [question.titles[place] for place in choice.order if place in choice.accepted]
+        accepted = [called[place] for place in choice.order if place in choice.accepted]
         lines.append(
             f"I would accept these recommendations: {', '.join(accepted) if accepted else 'none of them'}"
         )
     if question.asked.rank:
-        ranking = ", ".join(question.titles[place] for place in choice.order)
+        ranking = ", ".join(called[place] for place in choice.order)
         lines.append(f"my ranking as {who} would be {ranking}")
     return "\n".join(lines)
+
+
+def _as_json(question: Question, choice: Choice) -> str:
+    asked, found = question.asked, {}
+    if asked.accept:
+        found[ACCEPT] = [place + 1 for place in choice.order if place in choice.accepted]
+    if asked.rank:
+        found[RANKING] = [place + 1 for place in choice.order]
+    return json.dumps(found)

@@ -32,7 +32,9 @@ def _spellings(secret: str) -> str:
 
 def _spellings_of_sign(sign: str) -> str:
     code = f"{ord(sign):02x}"
+    escaped = html.escape(sign)
+    as_html = "" if escaped == sign else rf"|{re.escape(escaped)}"
     return (  # the sign itself last: in "%25" it is the first of three
         rf"(?:(?i:%{code}|\\+x{code}|\\+u00{code}|&#x{code};)|&#{ord(sign)};"
-        rf"|{re.escape(html.escape(sign))}|\\*{re.escape(sign)})"
+        rf"{as_html}|\\*{re.escape(sign)})"
     )

@@ -31,7 +31,7 @@ _NUMBER_INLINE = re.compile(r"(?<![\w.$])(\(?)(\d{1,2})([.)])(?=\s|[*_\"'“]|[A
 def clean(text: str) -> str:
     """The answer of a reply: thoughts and fences gone, list markers as single signs padded with spaces."""
     text = _PRIVATE.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n"))
-    text = _without_thoughts(text)
+    text = without_thoughts(text)
     text = _FENCE.sub("", text)
     if "\\" in text or "ĉ" in text:
         text = _LATEX.sub(" > ", text)
@@ -41,7 +41,7 @@ def clean(text: str) -> str:
     return _mark(text, _chained_numbers(text))
 
 
-def _without_thoughts(text: str) -> str:
+def without_thoughts(text: str) -> str:
     """What stands outside <think> tags; a lone end tag ends a thought that began before the text."""
     kept: list[str] = []
     at, thinking = 0, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from agents.reply.answer import Answer, read
 from agents.reply.asked_form import read_asked_form, reads_back
 from agents.reply.clauses import Stance
 from agents.reply.counting import Counts
+from agents.reply.json_form import parse_json
 from agents.reply.listing import read_list, stance_of
+from agents.reply.numbered import parse_numbered
 from agents.reply.sections import Section, read_sections
 from agents.reply.titles import TitleIndex
 from agents.reply.verbatim import VerbatimTitles
@@ -44,6 +47,7 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
       and the rest stays undecided (and the status partial).
     - Without any anchor or stated decision, a text that is nothing but a list of two or more candidates is the
       answer: the ranking if one was asked, else the accept list.
+    - Candidates that are asked for by number are read by `agents.reply.numbered` or `agents.reply.json_form`.
     - A reply that was cut off, refused or unreadable carries no decision; its counts are those of what was read.
     """
     if not (asked.accept or asked.rank):
@@ -51,6 +55,12 @@ def parse(text: str, candidates: Sequence[str], finish_reason: str, asked: Asked
             "Asked(accept=False, rank=False): a feedback template has to ask for at least one decision"
         )
     shown = tuple(candidates)
+    if asked.form == "json":
+        refused = bool(REFUSAL.search(text))
+        return parse_json(text, len(shown), finish_reason, asked, refused=refused)
+    if asked.form == "ids":
+        plain = replace(asked, form="titles")
+        return parse_numbered(text, shown, finish_reason, plain, parse)
     if finish_reason == "length":
         return _read(text, shown, asked, cut_off=True)
     return read_asked_form(text, shown, asked, _verbatim(shown), _read) or _read(text, shown, asked)
@@ -64,7 +74,7 @@ def decided(
     The reply is by the user called `name`, ranks all candidates in `order` and accepts those of them that are in `accepted`.
     """
     shown = tuple(candidates)
-    if not reads_back(_verbatim(shown), len(shown), name, asked, _read):
+    if asked.form == "titles" and not reads_back(_verbatim(shown), len(shown), name, asked, _read):
         return None
     return Verdict(
         Status.OK,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,8 @@ class Asked:
 
     accept: bool
     rank: bool
+    form: Literal["titles", "ids", "json"] = "titles"
+    """How candidates are named: by title, by the number in brackets before each, or by number in a JSON object."""
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from recommender.data.dataset import Domain
+
 _FIRST_TIME = 788_918_400
 """1995-01-01, the year in which Amazon opened, in seconds."""
 _LAST_TIME = 4_102_444_800
 """2100-01-01. Between the two, seconds are never mistaken for milliseconds."""
+_DOMAINS: Mapping[str, Domain] = {
+    "Books": "books",
+    "Kindle_Store": "books",
+    "Movies_and_TV": "movies",
+    "Clothing_Shoes_and_Jewelry": "fashion",
+    "Amazon_Fashion": "fashion",
+    "AMAZON_FASHION": "fashion",
+}
+"""Categories that are no mere products."""
 _NO_PRODUCT = Product("", (), "", None, None)
 
 
@@ -139,6 +150,7 @@ def _read(path: Path, tolerance: float, release: _Release) -> Dataset:
         items=object_table(columns),
         interactions=inter,
         skipped=skipped,
+        domain=_DOMAINS.get(category, "products"),
     )
 
 

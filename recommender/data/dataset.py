@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from recommender.data.skipping import Skipped
 
 
+Domain = Literal["movies", "books", "products", "fashion"]
+"""What the items are: it chooses the words in which users are told of them."""
 MatchSet = tuple[tuple[str, ...], ...]
 """One outfit: for each of its places the item ids (of `item_id`, filtered or not) that can stand there."""
 
@@ -78,6 +80,7 @@ class Dataset:
     """What the reader left out of the files."""
     match_sets: tuple[MatchSet, ...] = ()
     """Outfits that experts put together (Taobao fashion collocation)."""
+    domain: Domain = "products"
 
     def __post_init__(self) -> None:
         inter = self.interactions

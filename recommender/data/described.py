@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from recommender.data.dataset import DataError, Dataset
+from recommender.data.dataset import DataError, Dataset, Domain
 from recommender.data.interactions import Columns, Known, read_interactions
 from recommender.data.parquet_files import ParquetFile
 from recommender.data.skipping import TOLERANCE, Skips
@@ -88,6 +88,8 @@ class _Description(_Section):
     """How outputs name the data."""
     synthetic: bool = False
     """True if the data are generated: every output then says so."""
+    domain: Domain = "products"
+    """What the items are, for the words of prompts."""
     interactions: _Interactions
     users: _Users | None = None
     """Left out: users are those of the interactions, and nothing is known of them."""
@@ -123,6 +125,7 @@ def read_described(path: Path, tolerance: float = TOLERANCE) -> Dataset:
         items=object_table({"item_id": item_ids, **_item_columns(path, described.items, items)}),
         interactions=inter,
         clock=inter.has_clock(),
+        domain=described.domain,
         skipped=skipped_items + skipped_users + skips.close(len(inter) + skips.left_out),
     )
 

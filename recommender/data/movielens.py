@@ -121,6 +121,7 @@ def read_ml1m(folder: Path, tolerance: float = TOLERANCE) -> Dataset:
         items=items,
         interactions=ratings,
         skipped=skipped + skipped_movies + skipped_ratings,
+        domain="movies",
     )
 
 
@@ -173,6 +174,7 @@ def read_ml100k(folder: Path, tolerance: float = TOLERANCE) -> Dataset:
         items=items,
         interactions=ratings,
         skipped=skipped + skipped_movies + skipped_ratings,
+        domain="movies",
     )
 
 

@@ -37,6 +37,7 @@ def read_movielens_csv(folder: Path, tolerance: float = TOLERANCE, *, name: str)
     return Dataset(
         name,
         synthetic=False,
+        domain="movies",
         users=object_table({"user_id": user_ids}),
         items=object_table(
             {

@@ -64,6 +64,7 @@ def _write(dataset: Dataset, folder: Path) -> None:
         "clock": dataset.clock,
         "skipped": [asdict(each) for each in dataset.skipped],
         "match_sets": dataset.match_sets,
+        "domain": dataset.domain,
     }
     (folder / "dataset.json").write_text(json.dumps(rest), encoding="utf-8")
 
@@ -81,6 +82,7 @@ def _open(folder: Path) -> Dataset:
         clock=rest["clock"],
         skipped=tuple(Skipped(**{**each, "first": tuple(each["first"])}) for each in rest["skipped"]),
         match_sets=tuple(tuple(map(tuple, outfit)) for outfit in rest["match_sets"]),
+        domain=rest["domain"],
     )
 
 

@@ -98,6 +98,7 @@ def read_taobao(path: Path, tolerance: float = TOLERANCE) -> Dataset:
         interactions=inter,
         skipped=file.close() + skipped_products + skipped_outfits,
         match_sets=outfits,
+        domain="fashion",
     )
 
 

@@ -160,8 +160,7 @@ def invite(path: Path, guest: Guest, overrides: Sequence[str], stages: Stages) -
     with stages.stage("data"):
         prepared = prepare_data(scenario)
         check_data(prepared, read_json(run.manifest), run.manifest)
-    items = prepared.split.dataset.items
-    return recall(run, scenario, turn, items["item_id"].tolist(), items["title"].tolist())
+    return recall(run, scenario, turn, prepared.split.dataset)
 
 
 def asked_of(interviewee: Interviewee, changes: Mapping[str, str | None]) -> Users:

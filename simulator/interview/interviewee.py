@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.llm import Message
-from prompts import Template, inline
+from prompts import Template
+from simulator.audience import domain_of, item_names, make_script
 from simulator.scenario import ScenarioError, arms_of
 from simulator.transcript.journal import CallJournal
 from simulator.transcript.turns import TranscriptError, read_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from recommender.data.dataset import Dataset
     from simulator.scenario import Arm, Scenario
     from simulator.transcript.directory import RunDirectory
     from simulator.transcript.turns import Turn
@@ -82,24 +84,23 @@ def last_turn(run: RunDirectory, user: str, arm: str | None, replicate: int) -> 
     return max(own, key=lambda turn: turn.round)
 
 
-def recall(
-    run: RunDirectory, scenario: Scenario, turn: Turn, item_ids: Sequence[str], titles: Sequence[str]
-) -> Interviewee:
-    """The user as `turn`, its last, left it; `titles` are those of `item_ids`.
+def recall(run: RunDirectory, scenario: Scenario, turn: Turn, dataset: Dataset) -> Interviewee:
+    """The user as `turn`, its last, left it; `dataset` is the run's.
 
     TranscriptError if no call of that turn was answered, ScenarioError if `scenario` is not the run's.
     """
     arm = next((each for each in arms_of(scenario) if turn.arm in each.lengths), None)
     if arm is None:
         raise ScenarioError(f"{run.scenario}: it has no arm that is recorded as {turn.arm!r}")
-    by_id = dict(zip(item_ids, titles, strict=True))
+    family = make_script(arm.scenario, domain_of(arm.scenario, dataset)).family
+    names = dict(zip(dataset.items["item_id"], item_names(family, dataset.items), strict=True))
     with CallJournal(run.calls, "read") as journal:
         for key in turn.requests:
             record = journal.get(key)
             if record is not None and record.completion is not None:
                 reply = Message("assistant", record.completion.text)
                 said = (*record.request.messages, reply)
-                return Interviewee(turn, arm, said, {item: inline(by_id[item]) for item in turn.slate})
+                return Interviewee(turn, arm, said, {item: names[item] for item in turn.slate})
     raise TranscriptError(
         f"{run.turns}: user {turn.user_id!r} gave no answer in round {turn.round} ({turn.error}), so there is no decision to ask "
         f"about; ask another user, or make the calls again that failed: python -m simulator.run --resume {run.path} "

@@ -208,6 +208,10 @@ class Prompts(Section):
     permutations: Annotated[int, Field(ge=2)] = 3
     """Of permuted: orders, and so calls of a turn."""
 
+    constrain: bool = False
+    """Of templates that ask for JSON: send the JSON Schema of the reply with each call (response_format), so that a server that
+    can be held to one gives nothing else."""
+
     @field_validator("ask")
     @classmethod
     def _several_calls_draw_orders(cls, value: str, info: ValidationInfo) -> str:

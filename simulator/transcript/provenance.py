@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prompts import TemplateError
+from prompts import Domain, TemplateError
 from recommender.pipeline import prepare_data
 from simulator.audience import make_script
 from simulator.scenario import ScenarioError, arms_of, load
@@ -45,16 +45,20 @@ def check_provenance(run: RunDirectory, manifest: Mapping[str, Any], found: Veri
     except ScenarioError as error:
         found.faults.append(f"{error}; {_RESTORE}, or use the version that made the run")
         return None
+    # A run of before has none: all items were movies then.
+    words = Domain(**manifest["domain"]) if "domain" in manifest else None
     for arm in arms_of(scenario):
-        _check_templates(arm, prompts.get(arm.name, {}), found)
+        _check_templates(arm, prompts.get(arm.name, {}), words, found)
     _check_data(scenario, recorded["data"], run, found)
     return scenario
 
 
-def _check_templates(arm: Arm, recorded: Mapping[str, str], found: Verification) -> None:
+def _check_templates(
+    arm: Arm, recorded: Mapping[str, str], words: Domain | None, found: Verification
+) -> None:
     whose = f" of arm {arm.name!r}" if arm.name else ""
     try:
-        now = make_script(arm.scenario).hashes()
+        now = make_script(arm.scenario, words).hashes()
     except TemplateError as error:
         found.notes.append(f"templates{whose}: not checked, they are not here ({error})")
         return

@@ -226,7 +226,12 @@ def test_every_output_says_that_the_data_are_synthetic(run, chosen):
 
 
 def test_every_output_of_the_audience_calls_the_stand_in_what_it_is(run, chosen):
-    silent = {"scenario.yaml", "training.json", "proposals.jsonl", "items.parquet"}  # where the audience has no part
+    silent = {
+        "scenario.yaml",
+        "training.json",
+        "proposals.jsonl",
+        "items.parquet",
+    }  # where the audience has no part
     for finished in (run, chosen):
         for name, text in texts(finished):
             if name not in silent:

@@ -38,7 +38,7 @@ def test_atomic_files_without_ratings_run_end_to_end(tmp_path, unrated, client):
     assert len(run.turns) == 24
     assert {turn["status"] for turn in run.turns} == {"ok"}
     for prompt in prompts(run):
-        assert "you have watched" in prompt
+        assert "you have bought (in sequence) " in prompt, "no movies, and no ratings"
         assert not re.search(r"\((nan|\d(\.\d)?)\)", prompt)
         assert not re.search(r"rate (strictly|generously)", prompt)
 

@@ -57,6 +57,7 @@ def generate(seed: int = 0, users: int = 600, items: int = 400, ratings: int = 4
         dataset=Dataset(
             name="embedded",
             synthetic=True,
+            domain="movies",
             users=people,
             items=catalogue.items,
             interactions=Interactions(

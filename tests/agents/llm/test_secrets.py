@@ -5,7 +5,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.llm import CallError
@@ -49,6 +49,7 @@ def test_every_spelling_is_taken_out_of_text_and_messages(spelling):
 printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40)
 
 
+@example("0000000\\", lambda key: json.dumps(key)[1:-1])
 @given(printable, st.sampled_from([str, quote, html.escape, lambda key: json.dumps(key)[1:-1]]))
 def test_no_key_survives(key, spell):
     assert Cleaner([key])(f"({spell(key)})") == "([key])"

@@ -1,0 +1,126 @@
+"""Replies that are a JSON object: {"accept": [3, 1], "ranking": [3, 1, 2]}, candidates by their numbers from 1."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from agents.reply.cleaning import without_thoughts
+from agents.reply.verdict import Asked, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACCEPT, RANKING = "accept", "ranking"
+_OPENS = re.compile(r"\{")
+_MOST_TRIED = 64
+"""Braces at which an object is looked for, from the last; a reply of nothing but braces would take quadratic time."""
+_DIGITS = re.compile(r"\s*\[?\s*#?(\d{1,6})\s*\]?\s*")
+
+
+class _RepeatedKeyError(ValueError):
+    """One key with two values is two answers."""
+
+
+def schema(count: int, asked: Asked) -> dict[str, Any]:
+    """The JSON Schema of a reply about `count` candidates, for servers that can be held to one."""
+    numbers = {"type": "array", "items": {"type": "integer", "enum": list(range(1, count + 1))}}
+    wanted = [name for name, is_asked in ((ACCEPT, asked.accept), (RANKING, asked.rank)) if is_asked]
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(wanted, numbers),
+        "required": wanted,
+        "additionalProperties": False,
+    }
+
+
+def parse_json(text: str, count: int, finish_reason: str, asked: Asked, *, refused: bool) -> Verdict:
+    """The verdict over `count` candidates. The last object with a key that was asked for counts; thoughts and fences do not.
+
+    What is no whole number, and a number that no candidate has, is unknown; a number named twice in one list counts once, and
+    as a duplicate. A list that was asked for and is not there makes the reply partial, an object with one key twice none at all.
+    `refused` says what a reply without an object is: refused, or unparseable.
+    """
+    wanted = [name for name, is_asked in ((ACCEPT, asked.accept), (RANKING, asked.rank)) if is_asked]
+    found = _object(without_thoughts(text), wanted)
+    if found is None:
+        status = Status.REFUSED if refused else Status.UNPARSEABLE
+        return Verdict(
+            Status.TRUNCATED if finish_reason == "length" else status,
+            missing=tuple(range(count)) if asked.rank else (),
+        )
+    lists = {name: found[name] for name in wanted if isinstance(found.get(name), list)}
+    unknown: list[str] = []
+    duplicate = 0
+    read: dict[str, tuple[int, ...]] = {}
+    for name, values in lists.items():
+        places = [_place(value, count, unknown) for value in values]
+        known = [place for place in places if place is not None]
+        read[name] = tuple(dict.fromkeys(known))
+        duplicate += len(known) - len(read[name])
+    unknown += [_told(found[name]) for name in wanted if name in found and name not in lists]
+    ranking, accepted = read.get(RANKING, ()), read.get(ACCEPT, ())
+    decided = ACCEPT in read
+    everything = range(count)
+    missing = tuple(place for place in everything if place not in {*ranking}) if asked.rank else ()
+    if finish_reason == "length":
+        status = Status.TRUNCATED
+    elif not ranking and not decided:
+        status = Status.UNPARSEABLE
+    elif missing or (asked.accept and not decided):
+        status = Status.PARTIAL
+    else:
+        status = Status.REPAIRED if duplicate or unknown else Status.OK
+    usable = status in {Status.OK, Status.REPAIRED, Status.PARTIAL}
+    rest = tuple(place for place in everything if place not in {*accepted})
+    return Verdict(
+        status,
+        ranking=ranking if usable else (),
+        accepted=accepted if usable else (),
+        rejected=rest if usable and decided else (),
+        undecided=tuple(everything) if usable and asked.accept and not decided else (),
+        missing=missing,
+        duplicate=duplicate,
+        unknown=tuple(unknown),
+    )
+
+
+def _object(text: str, wanted: list[str]) -> Mapping[str, Any] | None:
+    """The last JSON object that has one of the keys."""
+    decoder = json.JSONDecoder(object_pairs_hook=_once)
+    starts = [found.start() for found in _OPENS.finditer(text)][-_MOST_TRIED:]
+    for start in reversed(starts):
+        try:
+            value, _ = decoder.raw_decode(text, start)
+        except _RepeatedKeyError:
+            return None
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and any(name in value for name in wanted):
+            return value
+    return None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RepeatedKeyError
+    return found
+
+
+def _place(value: object, count: int, unknown: list[str]) -> int | None:
+    """The place that a number in a list names; what names none is put down as unknown."""
+    number = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and (digits := _DIGITS.fullmatch(value)):
+        number = int(digits.group(1))
+    if number is None or not 1 <= number <= count:
+        unknown.append(_told(value))
+        return None
+    return number - 1
+
+
+def _told(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)[:200]
