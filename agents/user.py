@@ -138,7 +138,8 @@ class UserAgent(mesa.Agent):
         if script.shuffled:
             self.order = keyed_permutation(len(titles), script.seed, "shown order", self.user_id, turn)
         # Compare replies with what the model was shown, not with the catalogue's spelling.
-        shown = [inline(title) for title in titles]
+        form = script.family.candidates
+        shown = [form.shown(title) for title in titles]
         self._offers = tuple(
             Offer(tuple(shown[place] for place in order), order) for order in self._orders(len(titles), turn)
         )
@@ -147,10 +148,9 @@ class UserAgent(mesa.Agent):
         name, params = self.persona.name, script.params_of_calls()
         earlier, history = self._past()
         memory = script.memory.render({"name": name, "history": history})
-        candidates = script.family.candidates
         requests = []
         for part, offer in enumerate(self._offers):
-            feedback = script.feedback.render({"name": name, "candidates": candidates.rows(offer.titles)})
+            feedback = script.feedback.render({"name": name, "candidates": form.rows(offer.titles)})
             requests.append(
                 Request(
                     messages=(self._task, Message("user", _paragraphs([memory, earlier, feedback]))),
@@ -205,9 +205,9 @@ class UserAgent(mesa.Agent):
         return verdict
 
     def _for_nulls(self, requests: Sequence[Request]) -> tuple[Sequence[Request], tuple[Offer, ...]]:
-        """The last requests as null users get them: with titles, by which alone they know items."""
+        """The last requests as null users get them: with the true titles, by which alone they know items."""
         script = self.script
-        if not script.family.blind:
+        if self._sighted == tuple(offer.titles for offer in self._offers):
             return requests, self._offers
         offers = tuple(
             Offer(titles, offer.order) for titles, offer in zip(self._sighted, self._offers, strict=True)

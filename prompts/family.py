@@ -60,6 +60,12 @@ class ListForm:
 
     item: Template
     separator: str
+    safe: bool = True
+    """Whether names are made harmless before they are listed."""
+
+    def shown(self, text: str) -> str:
+        """A stranger's text as it stands in the list."""
+        return inline(text) if self.safe else text
 
     @property
     def blind(self) -> bool:
@@ -74,7 +80,7 @@ class ListForm:
     def join(self, rows: Iterable[Mapping[str, str | None]]) -> str:
         """One text of all rows (with `title` or `text`; in a history `rating`, of candidates `number`), values made harmless first."""
         return self.separator.join(
-            self.item.render({key: value and inline(value) for key, value in row.items()}) for row in rows
+            self.item.render({key: value and self.shown(value) for key, value in row.items()}) for row in rows
         )
 
     @cached_property

@@ -134,6 +134,12 @@ def make_script(scenario: Scenario, words: Domain | None = None) -> Script:
     """
     chosen = scenario.prompts
     family = load_family(chosen.family, words)
+    if not chosen.neutralise:
+        family = replace(
+            family,
+            history=replace(family.history, safe=False),
+            candidates=replace(family.candidates, safe=False),
+        )
     asks = family.asked(chosen.feedback)
     if asks.yes_or_no is not (chosen.ask == "pointwise"):
         wanted = (
@@ -178,7 +184,7 @@ def model_asked_for(users: Users) -> str:
 def item_names(family: Family, items: pd.DataFrame) -> list[str]:
     """What users are told of each item: its title or, of a title-blind family, a text without it."""
     if not family.blind:
-        return [inline(title) for title in items["title"]]
+        return [family.history.shown(title) for title in items["title"]]
     columns = (items["title"], items["genres"], items["description"])
     return [blind_text(*row) for row in zip(*columns, strict=True)]
 

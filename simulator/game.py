@@ -114,6 +114,7 @@ class Game:
             phase=phase,
             titles=self._titles,
             names=dict(zip(self._ids, names, strict=True)),
+            planting=study.plantings.get(condition.name),
             script=condition.script,
             proposer=side.proposer,
             ask=side.gateway.ask,

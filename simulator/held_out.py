@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recommender.data.dataset import Interactions
     from recommender.data.splitting import Split
     from recommender.pipeline import Prepared
+    from simulator.planting import Planting
     from simulator.scenario import Scenario
     from simulator.scenario.schema import Slates
     from simulator.transcript.turns import Place
@@ -60,7 +61,7 @@ class HeldOutProposer:
     """Draws every user's slate by seed, and writes each new one down in `journal`, if one is given.
 
     A slate is a function of the data, the seed, the user and `slates` alone, the same in every arm that agrees in them. Its
-    order is drawn and its scores are all 0: neither says which items are liked. `recorded` slates stay as they are.
+    order is drawn and its scores are all 0: neither says which items are liked. `plantings`, by arm, put an item into slates. `recorded` slates stay as they are.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class HeldOutProposer:
         prepared: Prepared,
         recorded: Mapping[Place, Proposal],
         journal: Path | None,
+        plantings: Mapping[str, Planting] | None = None,
     ) -> None:
+        self._plantings = plantings or {}
         self._slates, self._seed = scenario.slates, scenario.seed
         self._recorded, self._journal = recorded, journal
         split = prepared.split
@@ -95,6 +98,8 @@ class HeldOutProposer:
             proposal = self._recorded.get((arm, phase, replicate, round, user))
             if proposal is None:
                 slate = self._slate(user)
+                if arm in self._plantings:
+                    slate = self._plantings[arm].planted(user, slate)
                 scores = (0.0,) * len(slate)
                 proposal = Proposal(self._label, arm, phase, replicate, round, user, slate, scores)
                 fresh.append(proposal)

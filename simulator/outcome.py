@@ -11,6 +11,7 @@ from simulator.measures import fidelity
 from simulator.measures.arms import compared
 from simulator.measures.asking import asking
 from simulator.measures.audience import calls, replies
+from simulator.measures.injection import Planted
 from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import paired_differences, summarise
@@ -73,7 +74,8 @@ def measured(
         items = items_of(game.turns, study.prepared.split)
         write_items(directory.items, items)
         meters = Meters(popularity_of(items))
-        table = per_user(meters.watched(tested), scenario)
+        planted = Planted()
+        table = per_user(planted.watched(meters.watched(tested)), scenario)
         with whole_file(directory.per_user) as file:
             table.to_parquet(file, index=False)
         metrics = summarise(table, scenario.seed)
@@ -88,6 +90,7 @@ def measured(
         "fidelity": _fidelity(tested, table, scenario),
         **(compared(table, declared(scenario), scenario.seed) if study.compares else {}),
         "meters": meters.told(scenario.seed),
+        "injection": planted.told(declared(scenario).references if study.compares else {}, scenario.seed),
         "replies": replies(game.turns),
         "asking": asking(game.turns, game.records),
         "calls": used,

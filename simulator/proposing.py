@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from recommender.features.profile import ProfileLabels
     from recommender.models import Recommender
     from recommender.ranking import Slate
+    from simulator.planting import Planting
     from simulator.transcript.turns import Place
 
 
@@ -46,7 +47,7 @@ class Proposer(Protocol):
 class RecommenderProposer:
     """Proposes by a trained model, and writes each new proposal down in `journal`, if one is given.
 
-    What was `recorded` before a run goes on stays as it is. `lengths` maps an arm, as it is recorded, to the truncation of
+    What was `recorded` before a run goes on stays as it is. `plantings`, by arm, put an item into slates. `lengths` maps an arm, as it is recorded, to the truncation of
     its histories. What arms or replicates have in common is computed once in a round. Items of the whole history are never proposed, however short the truncated one is: lists of all arms
     compete for the same targets.
     """
@@ -60,7 +61,9 @@ class RecommenderProposer:
         size: int,
         recorded: Mapping[Place, Proposal],
         journal: Path | None,
+        plantings: Mapping[str, Planting] | None = None,
     ) -> None:
+        self._plantings = plantings or {}
         self._model, self._split, self._labels = model, split, labels
         self._lengths, self._size = lengths, size
         self._recorded, self._journal = recorded, journal
@@ -100,7 +103,7 @@ class RecommenderProposer:
                 replicate,
                 round,
                 user,
-                tuple(self._items[item] for item in slate.items),
+                self._planted(arm, user, tuple(self._items[item] for item in slate.items)),
                 # Seven digits hold a float32; more would be noise of the conversion.
                 tuple(float(f"{score:.7g}") for score in slate.scores),
             )
@@ -111,6 +114,10 @@ class RecommenderProposer:
         if self._journal is not None:
             append_proposals(self._journal, fresh)
         return [old or proposal for proposal, old in zip(proposals, recorded, strict=True)]
+
+    def _planted(self, arm: str, user: str, slate: tuple[str, ...]) -> tuple[str, ...]:
+        planting = self._plantings.get(arm)
+        return slate if planting is None else planting.planted(user, slate)
 
     def _propose(
         self,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recommender.pipeline import Prepared
     from recommender.stages import Stages
     from recommender.trained_directory import TrainedDirectory
+    from simulator.planting import Planting
     from simulator.proposing import Proposer
     from simulator.scenario import Scenario
     from simulator.study import Study
@@ -50,6 +51,7 @@ def make_proposers(
     lengths = {
         name: length for condition in study.conditions for name, length in condition.audience.lengths.items()
     }
+    plantings = plantings_of(study)
     made: dict[int, RecommenderProposer] = {}
     with stages.stage("training") as advance:
         for condition in study.conditions:
@@ -58,9 +60,19 @@ def make_proposers(
             place = directory.trained(study.folder(condition))
             model = _trained(condition.scenario, study.prepared, place, advance)
             made[condition.recommender] = RecommenderProposer(
-                model, split, labels, lengths, 2 * study.scenario.n, recorded, journal
+                model, split, labels, lengths, 2 * study.scenario.n, recorded, journal, plantings
             )
     return {condition.name: made[condition.recommender] for condition in study.conditions}
+
+
+def plantings_of(study: Study) -> dict[str, Planting]:
+    """What is planted, by the name under which turns of an arm are recorded."""
+    return {
+        recorded: study.plantings[condition.name]
+        for condition in study.conditions
+        if condition.name in study.plantings
+        for recorded in condition.audience.lengths
+    }
 
 
 def _held_out(
@@ -79,7 +91,7 @@ def _held_out(
         )
         key = condition.scenario.slates.model_dump_json()
         if key not in made:
-            made[key] = HeldOutProposer(condition.scenario, prepared, recorded, journal)
+            made[key] = HeldOutProposer(condition.scenario, prepared, recorded, journal, plantings_of(study))
         found[condition.name] = made[key]
     return found
 

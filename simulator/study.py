@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts import TemplateError
+from prompts.attacks import load_attack
 from recommender.pipeline import check_recommender, prepare_data
 from simulator.audience import (
     choose_audience,
@@ -18,6 +19,7 @@ from simulator.audience import (
     make_reader,
     make_script,
 )
+from simulator.planting import Planting
 from simulator.refinement import Fuse, Replace
 from simulator.scenario import ScenarioError, arms_of, dump
 from simulator.transcript.directory import RECOMMENDERS
@@ -74,6 +76,8 @@ class Study:
     prepared: Prepared
     reader: PromptReader
     nulls: Mapping[str, EmbeddedClient]
+    plantings: Mapping[str, Planting]
+    """By arm, what is planted in its slates."""
 
     @classmethod
     def of(cls, scenario: Scenario, stages: Stages) -> Study:
@@ -94,7 +98,12 @@ class Study:
             )
             reader = make_reader(prepared)
             nulls = make_nulls(scenario, prepared, reader)
-        return cls(scenario, conditions, prepared, reader, nulls)
+        plantings = {
+            each.name: Planting(each.scenario, prepared)
+            for each in conditions
+            if each.scenario.injection.attack is not None
+        }
+        return cls(scenario, conditions, prepared, reader, nulls, plantings)
 
     def clients(self, stages: Stages) -> tuple[ChatClient, ...]:
         """What answers for the users of each arm; before anything is trained or written, so that a missing key shows at once."""
@@ -176,12 +185,20 @@ def check_data(prepared: Prepared, recorded: Mapping[str, Any], where: Path) -> 
 def check_arm(scenario: Scenario) -> None:
     """ModelError, TemplateError or ScenarioError where model, templates or policy do not exist; before anything is read."""
     check_recommender(scenario)
-    make_script(scenario)
+    check_prompts(scenario)
     _policy(scenario)
+
+
+def check_prompts(scenario: Scenario) -> None:
+    """TemplateError or ScenarioError where templates or the attack of a planted item do not exist or do not fit."""
+    make_script(scenario)
+    if scenario.injection.attack is not None:
+        load_attack(scenario.injection.attack)
 
 
 def _told(arm: Arm) -> tuple[Script, Refinement | None]:
     try:
+        check_prompts(arm.scenario)
         return make_script(arm.scenario), _policy(arm.scenario)
     except (TemplateError, ScenarioError) as error:
         raise type(error)(f"arm {arm.name!r}: {error}" if arm.name else str(error)) from error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agents.persona import Persona
     from agents.reply import Verdict
     from agents.user import Script
+    from simulator.planting import Planting
     from simulator.proposing import Proposer
     from simulator.refinement import Refinement
     from simulator.transcript.proposals import Proposal
@@ -75,10 +76,12 @@ class World(mesa.Model):
         labels: tuple[str, str],
         first_round: int = 1,
         names: Mapping[str, str] | None = None,
+        planting: Planting | None = None,
     ) -> None:
         """`titles` by item id, `labels` are the names of data and client that every turn carries.
 
-        `names`, by item id, is what users are told of items where that is not the title.
+        `names`, by item id, is what users are told of items where that is not the title; `planting` knows which item is planted
+        among them, and under which title.
         """
         super().__init__(seed=rules.seed)
         self.phase = phase
@@ -88,6 +91,7 @@ class World(mesa.Model):
         """Turns of the newest round."""
         self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
         self._names = titles if names is None else names
+        self._planting = planting
         self._nulls, self._rules, self._labels = nulls, rules, labels
         self._targets: dict[UserAgent, tuple[str, ...]] = {}
         self._ratings: dict[UserAgent, Mapping[str, float]] = {}
@@ -124,7 +128,7 @@ class World(mesa.Model):
         ]
         self._asked = [
             agent.observe(
-                tuple(self._names[item] for item in proposal.items),
+                tuple(self._called(agent, item) for item in proposal.items),
                 self._round,
                 proposal.replicate,
                 tuple(self._titles[item] for item in proposal.items),
@@ -213,6 +217,7 @@ class World(mesa.Model):
             error=records[0].error if verdict is None else None,
             ask=asking.way,
             threshold=asking.threshold if asking.way == "pointwise" else None,
+            planted=None if self._planting is None else self._planting.item(agent.user_id),
             parts=()
             if asking.way == "listwise"
             else tuple(
@@ -246,14 +251,21 @@ class World(mesa.Model):
         accepted = [item for item in turn.final if item in turn.accepted]
         self._shown[agent].extend(turn.final)
         self._accepted[agent].extend(accepted)
-        agent.remember(tuple(self._names[item] for item in accepted), self._encounter(turn))
+        agent.remember(tuple(self._called(agent, item) for item in accepted), self._encounter(agent, turn))
 
-    def _encounter(self, turn: Turn) -> Encounter:
+    def _called(self, agent: UserAgent, item: str) -> str:
+        """What the user is told that an item is called."""
+        planting = self._planting
+        if planting is not None and item == planting.item(agent.user_id):
+            return planting.title(agent.user_id)
+        return self._names[item]
+
+    def _encounter(self, agent: UserAgent, turn: Turn) -> Encounter:
         """What the user knows of a round; where no answer came, that it was shown a slate and decided nothing."""
         accepted, rejected = frozenset(turn.accepted), frozenset(turn.rejected)
 
         def titles(items: Iterable[str]) -> tuple[str, ...]:
-            return tuple(self._names[item] for item in items)
+            return tuple(self._called(agent, item) for item in items)
 
         return Encounter(
             turn.round,

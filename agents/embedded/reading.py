@@ -190,10 +190,10 @@ class PromptReader:
         return tuple(candidates), tuple(titles)
 
     def _item(self, text: str) -> int | None:
-        """The one item that a piece of a numbered list is the title of."""
+        """The one item that a piece of a numbered list is the title of, or begins with the title of."""
         if (listed := self._verbatim.read(text)) is not None:
             return listed[0] if len(listed) == 1 else None
-        found = [each for each in self._index.find(text) if (each.start, each.end) == (0, len(text))]
+        found = [each for each in self._index.find(text) if each.start == 0 and each.credible]
         return found[0].positions[0] if len(found) == 1 and len(found[0].positions) == 1 else None
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from simulator.report.comparison import comparison_lines, comparison_tables
 from simulator.report.fidelity import fidelity_tables, verdict_lines
+from simulator.report.injection import injection_table
 from simulator.report.meters import meter_lines, meters_table
 
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
 
 
 def _show_meters(console: Console, summary: Mapping[str, Any]) -> None:
+    if planted := summary.get("injection"):
+        console.print(injection_table(planted))
     if meters := summary.get("meters"):  # a run of before has none
         console.print(meters_table(meters))
         for text in meter_lines(meters):

@@ -208,6 +208,9 @@ class Prompts(Section):
     permutations: Annotated[int, Field(ge=2)] = 3
     """Of permuted: orders, and so calls of a turn."""
 
+    neutralise: bool = True
+    """Take out of titles what could speak as the prompt or as the answer: control and invisible characters, line breaks, asked
+    phrases, ids in brackets, reasoning tags. Off, titles are told as they are, to measure what that would cost."""
     constrain: bool = False
     """Of templates that ask for JSON: send the JSON Schema of the reply with each call (response_format), so that a server that
     can be held to one gives nothing else."""
@@ -255,6 +258,14 @@ class Slates(Section):
         return self.m * self.liked_count
 
 
+class Injection(Section):
+    """A planted item in every slate, by whose title the prompt may be attacked."""
+
+    attack: str | None = None
+    """null: nothing is planted; none: an item under its own title, the control; or the name of a shipped attack (override,
+    ranking, system, flattery, urgency, number, thought, hidden), or FILE:NAME of a YAML file of yours."""
+
+
 class Refinement(Section):
     """How 2N candidates and an answer become the N that are shown."""
 
@@ -277,7 +288,16 @@ class Tolerance(Section):
     """Share of turns without a decision above which the exit code is 3."""
 
 
-_OF_AN_ARM = ("prompts", "users", "refinement", "cold_start", "slates", "recommender", "features")
+_OF_AN_ARM = (
+    "prompts",
+    "injection",
+    "users",
+    "refinement",
+    "cold_start",
+    "slates",
+    "recommender",
+    "features",
+)
 _SHARED = frozenset({"users.count", "users.cache", "slates.source"})
 
 
@@ -310,6 +330,8 @@ class Scenario(Setup):
     """How much of them is known."""
     slates: Slates = Slates()
     """What they are asked about."""
+    injection: Injection = Injection()
+    """What is planted among it."""
     rounds: Count = 1
     """Rounds of propose, ask, refine."""
     n: Count = 10

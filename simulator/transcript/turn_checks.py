@@ -10,6 +10,7 @@ import pandas as pd
 from agents.llm import Draw
 from recommender.trained_directory import read_json
 from simulator.measures.arms import compared
+from simulator.measures.injection import Planted
 from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import summarise
@@ -66,7 +67,8 @@ class TurnChecks:
         """Add to `found` what is wrong, in one pass over the turns."""
         found, run, scenario = self._found, self._run, self._scenario
         before = len(found.faults)
-        tested = (turn for turn in self._turns() if turn.phase == "test")
+        planted = Planted()
+        tested = planted.watched(turn for turn in self._turns() if turn.phase == "test")
         meters = self._meters()
         watched = tested if meters is None else meters.watched(tested)
         table = None if scenario is None else per_user(watched, scenario)
@@ -89,6 +91,9 @@ class TurnChecks:
                 self._check_summary(
                     "the comparison of arms", "study", compared(table, declared(scenario), scenario.seed)
                 )
+            if planted.told(references := declared(scenario).references, scenario.seed) is not None:
+                told = {"injection": planted.told(references, scenario.seed)}
+                self._check_summary("planted items", "injection", told)
             if meters is not None:
                 self._check_summary("meters", "meters", {"meters": meters.told(scenario.seed)})
 
@@ -144,6 +149,8 @@ class TurnChecks:
             yield f"what was shown to {where} is not its slate"
         if not turn.ratings.keys() <= {*turn.slate}:
             yield f"ratings of {where} are of others than the slate's items"
+        if turn.planted is not None and turn.planted not in turn.slate:
+            yield f"the planted item of {where} is not in its slate"
         for name in ("ranking", "accepted", "rejected", "undecided", "final", "alone"):
             items = getattr(turn, name)
             if len({*items}) != len(items) or not {*items} <= {*turn.slate}:

@@ -83,6 +83,8 @@ class Turn:
     """How was asked; not written where it is listwise."""
     threshold: float | None = None
     """The probability of yes above which a pointwise turn accepts; not written elsewhere."""
+    planted: str | None = None
+    """The item that was planted in the slate; not written where none was."""
     parts: tuple[Part, ...] = ()
     """What each of several calls said: one a candidate in slate order (pointwise), or one an order (permuted). What the turn says is
     agents.asking.combined of them."""
@@ -105,6 +107,8 @@ class Turn:
         else:
             for name in _OF_SEVERAL:
                 del told[name]
+        if self.planted is None:
+            del told["planted"]
         # ASCII: replies name things with any character, line separators and lone surrogates included.
         return _ENCODER.encode(told) + "\n"
 

@@ -30,7 +30,7 @@ WORDS = {
 def test_all_that_is_shipped_is_in_order(capsys):
     assert main(["lint"]) == 0
     told = capsys.readouterr().out
-    for family in ("json", "numbered", "paper", "pointwise", "title_blind", "variants"):
+    for family in ("defended", "json", "numbered", "paper", "pointwise", "title_blind", "variants"):
         assert f"{family}: " in told
     assert "template_b: feedback" in told
     assert "asks to accept and rank, by ids" in told
