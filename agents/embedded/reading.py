@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -121,6 +122,13 @@ class PromptReader:
     def __init__(self, titles: Sequence[str]) -> None:
         self._titles = tuple(titles)
         self._index, self._verbatim = TitleIndex(titles), VerbatimTitles(titles)
+        # Works of one name cannot be told apart.
+        self._exact = {
+            title: item if count == 1 else None
+            for item, (title, count) in enumerate(
+                zip(titles, map(Counter(titles).__getitem__, titles), strict=True)
+            )
+        }
         # Several embedded users answer the same prompt: the audience and every null user.
         self._remembered = lru_cache(maxsize=4096)(self._read)
         # A pointwise turn tells one history in each of its prompts.
@@ -191,8 +199,8 @@ class PromptReader:
 
     def _item(self, text: str) -> int | None:
         """The one item that a piece of a numbered list is the title of, or begins with the title of."""
-        if (listed := self._verbatim.read(text)) is not None:
-            return listed[0] if len(listed) == 1 else None
+        if text in self._exact:
+            return self._exact[text]
         found = [each for each in self._index.find(text) if each.start == 0 and each.credible]
         return found[0].positions[0] if len(found) == 1 and len(found[0].positions) == 1 else None
 
