@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     experiment.CallJournal = began.starting(CallJournal)  # type: ignore[misc]
     if "--parts" in options:
         _time_parts()
-    code = run.main(["--replay", recorded, "--out", out, "--json"])
+    code = run.main(["--replay", recorded, "--out", out, "--json", "--no-report"])
     whole = {"seconds": began.seconds, "cpu_seconds": began.cpu_seconds, "sockets_opened": len(_opened)}
     summary = json.loads((Path(out) / "summary.json").read_bytes())
     print(json.dumps({**whole, "stages": summary["seconds"], "parts": dict(_seconds)}))

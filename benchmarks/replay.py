@@ -67,7 +67,7 @@ def _measured(folder: Path, client: str, users: int, rounds: int, *, parts: bool
     scenario, recorded = folder / "scenario.yaml", folder / "recorded"
     scenario.write_text(_SCENARIO.format(users=users, client=client, rounds=rounds), encoding="utf-8")
     print(f"recording: {users} users, {rounds} rounds, {client}", file=sys.stderr)
-    _run("simulator.run", scenario, "--out", recorded)
+    _run("simulator.run", scenario, "--no-report", "--out", recorded)
     turns = (recorded / "turns.jsonl").read_bytes()
     count = turns.count(b"\n")
     print(f"replaying {count:,} turns", file=sys.stderr)

@@ -74,7 +74,7 @@ def asked(base_url: str, out: Path, overrides: Mapping[str, object], *options: o
     """The arguments of a new run of the scenario."""
     settings = {"users.base_url": base_url, **overrides}
     changes = [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
-    return [SCENARIO, *changes, *options, "--out", out]
+    return [SCENARIO, *changes, *options, "--no-report", "--out", out]
 
 
 class Audience:

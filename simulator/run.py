@@ -80,6 +80,11 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--max-calls", type=_count, metavar="N", help="the same for answered calls")
     options.add_argument("--max-tokens", type=_count, metavar="N", help="the same for tokens, in and out")
     options.add_argument(
+        "--no-report",
+        action="store_true",
+        help="do not write report.html at the end (python -m simulator.report DIR does it later)",
+    )
+    options.add_argument(
         "--json",
         action="store_true",
         help="print path and contents of metrics.json (or the forecast of --dry-run) on standard output, all else on "
@@ -130,6 +135,11 @@ def _run(options: argparse.Namespace) -> int:
         outcome = run(_scenario(options), options.out, stages, _sending(options))
     show(errors if options.json else Console(), outcome.summary, outcome.metrics, outcome.scenario.cutoffs)
     where = f"run directory: {outcome.directory.path}"
+    if not (options.no_report or outcome.was_complete):
+        # Imported here: a run need not wait for what draws figures until it has some.
+        from simulator.report.html.page import write_page
+
+        where += f"\nreport: {write_page(outcome.directory.path)}"
     if options.json:
         print(where, file=sys.stderr)
         print(

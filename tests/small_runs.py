@@ -55,12 +55,12 @@ def simulate(out, *overrides, options=(), scenario=SCENARIO):
     arguments = [] if scenario is None else [scenario]
     for override in overrides:
         arguments += ["--set", override]
-    return _finished(out, [*arguments, *options, "--out", out])
+    return _finished(out, [*arguments, *options, "--no-report", "--out", out])
 
 
 def go_on(path, *options):
     """Resume the run in a directory."""
-    return _finished(path, ["--resume", path, *options])
+    return _finished(path, ["--resume", path, "--no-report", *options])
 
 
 def _finished(path, arguments):

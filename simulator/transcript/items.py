@@ -40,6 +40,11 @@ def popularity_of(items: pd.DataFrame) -> dict[str, int]:
     return dict(zip(items.index.tolist(), items["train_interactions"].tolist(), strict=True))
 
 
+def titles_of(items: pd.DataFrame) -> dict[str, str]:
+    """Titles by item id, of the table of `items_of`."""
+    return dict(zip(items.index.tolist(), items["title"].tolist(), strict=True))
+
+
 def write_items(path: Path, items: pd.DataFrame) -> None:
     """Write the table of `items_of`; the file is whole or not there."""
     with whole_file(path) as file:
