@@ -15,7 +15,7 @@ from prompts.template import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FINE, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
+FINE, DIFFERS, BROKEN, USAGE, INTERRUPTED = 0, 1, 2, 2, 130
 _SHIPPED = Path(str(files("prompts"))) / "families"
 
 
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="python -m prompts",
         description="Check, show and compare prompt templates.",
-        epilog="Exit codes: 0 done, or nothing differs; 1 a family is broken (lint), or arms differ (diff); 2 usage; 130 interrupted.",
+        epilog="Exit codes: 0 done, or nothing differs; 1 arms differ (diff); 2 usage, or a family is broken (lint); 130 interrupted.",
     )
     commands = options.add_subparsers(dest="command", required=True, metavar="COMMAND")
     lint = commands.add_parser("lint", help="check families: grammar, placeholders, what each asks for")
@@ -91,7 +91,7 @@ def _lint(names: Sequence[str]) -> int:
             by = "" if asks is None or asks.form == "titles" else f", by {asks.form}"
             told = f", asks to {' and '.join(wanted)}{by}" if wanted else ""
             print(f"  {template}: {family.modules[template]}, {family.templates[template].hash[:12]}{told}")
-    return FOUND if broken else FINE
+    return BROKEN if broken else FINE
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -112,7 +112,7 @@ def _diff(first: str, second: str) -> int:
     lines = list(differences(parts_of(first), parts_of(second)))
     for line in lines or [f"{first} and {second}: nothing differs"]:
         print(line)
-    return FOUND if lines else FINE
+    return DIFFERS if lines else FINE
 
 
 if __name__ == "__main__":

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 ACCEPT, RANKING = "accept", "ranking"
 _OPENS = re.compile(r"\{")
-_MOST_TRIED = 64
-"""Braces at which an object is looked for, from the last; a reply of nothing but braces would take quadratic time."""
+_STRING_OR_BRACE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)|[{}]', re.DOTALL)
 _DIGITS = re.compile(r"\s*\[?\s*#?(\d{1,6})\s*\]?\s*")
 
 
@@ -87,19 +86,45 @@ def parse_json(text: str, count: int, finish_reason: str, asked: Asked, *, refus
 
 
 def _object(text: str, wanted: list[str]) -> Mapping[str, Any] | None:
-    """The last JSON object that has one of the keys."""
+    """The last JSON object that has one of the keys, of those that stand in no other: what an object holds may be a draft or a
+    reason. An object that only wraps others is looked into. Of one that cannot be read, nothing counts.
+    """
     decoder = json.JSONDecoder(object_pairs_hook=_once)
-    starts = [found.start() for found in _OPENS.finditer(text)][-_MOST_TRIED:]
-    for start in reversed(starts):
+    chosen: Mapping[str, Any] | None = None
+    at = 0
+    while opens := _OPENS.search(text, at):
         try:
-            value, _ = decoder.raw_decode(text, start)
+            value, at = decoder.raw_decode(text, opens.start())
         except _RepeatedKeyError:
             return None
         except (ValueError, RecursionError):
+            at = _past(text, opens.start())
             continue
-        if isinstance(value, dict) and any(name in value for name in wanted):
-            return value
+        chosen = _unwrapped(value, wanted) or chosen
+    return chosen
+
+
+def _unwrapped(value: Mapping[str, Any], wanted: list[str]) -> Mapping[str, Any] | None:
+    """The object itself, or the one in it if it holds nothing else, as in {"answer": {"accept": ...}}."""
+    inside: object = value
+    while isinstance(inside, dict):
+        if any(name in inside for name in wanted):
+            return inside
+        inside = next(iter(inside.values())) if len(inside) == 1 else None
     return None
+
+
+def _past(text: str, start: int) -> int:
+    """Where to go on after the brace at `start`, which opens nothing that can be read: after the brace that closes it, or nowhere."""
+    inner = _OPENS.search(text, start + 1)
+    if inner is not None and not text[start + 1 : inner.start()].strip():
+        return inner.start()  # {{...}}: the outer brace holds nothing of its own
+    depth = 0
+    for found in _STRING_OR_BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(found.group(), 0)
+        if not depth:
+            return found.end()
+    return len(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -42,11 +42,11 @@ def test_a_broken_family_is_told_with_file_and_line_and_the_others_are_checked(t
     (folder / "family.yaml").write_text(
         "name: mine\nsource: me\nhistory: {item: '{title}', separator: ', '}\n"
     )
-    assert main(["lint", str(folder), "paper"]) == 1
+    assert main(["lint", str(folder), "paper"]) == 2
     told = capsys.readouterr()
     assert re.search(r"family.yaml:\d+: ", told.err)
     assert "paper: 7 templates" in told.out
-    assert main(["lint", "papr"]) == 1
+    assert main(["lint", "papr"]) == 2
     assert "did you mean 'paper'" in capsys.readouterr().err
 
 
@@ -76,7 +76,7 @@ def test_a_form_that_does_not_fit_is_an_error_with_file_and_line(tmp_path, capsy
     (tmp_path / "family.yaml").write_text(text.replace("../", f"{source.parent}/").replace(*edit))
     for file in source.glob("*.txt"):
         (tmp_path / file.name).write_text(file.read_text())
-    assert main(["lint", str(tmp_path)]) == 1
+    assert main(["lint", str(tmp_path)]) == 2
     assert re.search(message, capsys.readouterr().err)
 
 
@@ -120,6 +120,19 @@ def test_diff_says_what_differs_or_that_nothing_does(capsys):
     assert "nothing differs" in capsys.readouterr().out
     assert main(["diff", "paper", "nowhere"]) == 2
     assert "no prompt family 'nowhere'" in capsys.readouterr().err
+
+
+def test_diff_says_where_one_text_is_read_in_two_ways(tmp_path, capsys):
+    source = load_family("numbered").folder
+    text = (source / "family.yaml").read_text()
+    (tmp_path / "family.yaml").write_text(
+        text.replace("../", f"{source.parent}/").replace("form: ids", "form: json")
+    )
+    (tmp_path / "template_b.txt").write_text((source / "template_b.txt").read_text())
+    assert main(["diff", "numbered:template_b", f"{tmp_path}:template_b"]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  asks: accept, rank by ids and accept, rank by json"
+    ]
 
 
 def test_show_is_the_prompt_as_it_would_be_sent(capsys):

@@ -127,6 +127,42 @@ def test_an_object_with_one_key_twice_is_two_answers_and_so_none():
     )
 
 
+FULL = '"accept": [1], "ranking": [1, 2, 3, 4, 5]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{FULL, "why": {"accept": [2]}}',
+        '{"draft": {"accept": [2]}, FULL}',
+        '{FULL, "reasons": [' + ", ".join(['{"number": 1}'] * 200) + "]}",
+        '{"answer": {FULL}}',
+        "{{FULL}}",
+        'Thinking of {"accept": [2], "ranking": [2,,]} again: {FULL}',
+        "A {smile} first: {FULL}",
+        '{FULL, "why": "a brace } and a \\" in a text {"}',
+    ],
+)
+def test_the_outermost_object_is_the_answer(text):
+    found = parse(text.replace("FULL", FULL), SHOWN, "stop", JSON)
+    assert (found.status, found.accepted, found.ranking) == (Status.OK, (0,), (0, 1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{FULL, "why": {"accept": [2]}',
+        '{"draft": {"accept": [2]}, "accept": [1], "ranking": [1, 2',
+        '{accept: [1], why: {"accept": [2], "ranking": [2, 1, 3, 4, 5]}}',
+        '{"draft": {FULL}, "final": {"accept": [2]}}',
+        '{"accept": [1' + '{"a": ' * 20_000,
+    ],
+)
+def test_of_an_object_that_cannot_be_read_no_part_is_an_answer(text):
+    found = parse(text.replace("FULL", FULL), SHOWN, "stop", JSON)
+    assert (found.status, found.accepted, found.ranking) == (Status.UNPARSEABLE, (), ())
+
+
 def test_what_a_model_thinks_first_is_not_its_answer():
     text = '{"accept": [1], "ranking": [1, 2, 3, 4, 5]} no: {"accept": [2], "ranking": [2, 1, 3, 4, 5]}'
     assert parse(text, SHOWN, "stop", JSON).accepted == (1,)
