@@ -1,6 +1,6 @@
 """Prompt templates as data: families of files, their loader, and a renderer that only ever inserts."""
 
-from prompts.blind import blind_text
+from prompts.blind import TitleBlind
 from prompts.domain import Domain, domain
 from prompts.family import Asks, Family, ListForm, load_family
 from prompts.sessions import session_template
@@ -14,7 +14,7 @@ __all__ = [
     "ListForm",
     "Template",
     "TemplateError",
-    "blind_text",
+    "TitleBlind",
     "domain",
     "inline",
     "load_family",

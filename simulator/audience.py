@@ -22,7 +22,7 @@ from agents.persona_file import PersonaError, read_personas
 from agents.randomness import keyed_generator
 from agents.reply import Asked
 from agents.user import Script
-from prompts import blind_text, domain, inline, load_family, session_template
+from prompts import TitleBlind, domain, inline, load_family, session_template
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import history_profile, known_for, truncated
@@ -185,8 +185,9 @@ def item_names(family: Family, items: pd.DataFrame) -> list[str]:
     """What users are told of each item: its title or, of a title-blind family, a text without it."""
     if not family.blind:
         return [family.history.shown(title) for title in items["title"]]
+    blind = TitleBlind(items["title"].tolist())
     columns = (items["title"], items["genres"], items["description"])
-    return [blind_text(*row) for row in zip(*columns, strict=True)]
+    return [blind.text(*row) for row in zip(*columns, strict=True)]
 
 
 def make_members(

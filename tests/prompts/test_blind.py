@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts import blind_text
+from prompts import TitleBlind
+
+
+def blind_text(title, genres, description, *others):
+    return TitleBlind([title, *others]).text(title, genres, description)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,49 @@ def test_a_long_text_ends_at_a_word_and_a_short_title_takes_no_common_words():
     assert told.startswith("it was very")
     assert told.endswith("very ...")
     assert len(told) < 210
+
+
+OTHERS = (
+    "Toy Story (1995)",
+    "Thelma & Louise (1991)",
+    "Game, The (1997)",
+    "Misérables, Les (1995)",
+    "Heat (1995)",
+    "It (1990)",
+)
+
+
+@pytest.mark.parametrize(
+    ("description", "told"),
+    [
+        ("A sequel to Toy Story, with TOY-STORY toys", "A sequel to (title), with (title) toys"),
+        ("As in Thelma and Louise (1991)", "As in (title) (1991)"),
+        ("By the maker of The Game and of Les Miserables.", "By the maker of (title) and of (title)."),
+        (
+            "Better than Heat, with more heat; it is a game",
+            "Better than (title), with more heat; it is a game",
+        ),
+        ("Thelma alone, a toy, a story", "Thelma alone, a toy, a story"),
+    ],
+)
+def test_titles_of_other_items_are_taken_out_too(description, told):
+    assert blind_text("Toy Story 2 (1999)", (), description, *OTHERS) == told
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from("Ann Bob café Dog the of & II".split()), min_size=2, max_size=4),
+        min_size=1,
+        max_size=5,
+    ),
+    st.lists(st.sampled_from("ANN bob cafe Dog, the. of and ii x".split()), max_size=8),
+    st.data(),
+)
+def test_no_title_of_several_words_is_left_in_any_text(titles, around, data):
+    catalogue = [" ".join(words) for words in titles]
+    named = data.draw(st.sampled_from(catalogue))
+    told = TitleBlind(catalogue).text("Other One", (), " ".join([*around, named, *around]))
+    assert not [title for title in catalogue if f" {title.lower()} " in f" {told.lower()} "]
 
 
 @given(st.text(max_size=40), st.text(max_size=80))
