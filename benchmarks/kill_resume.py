@@ -173,7 +173,9 @@ class Bench:
                 # It was killed before there was a run to go on with.
                 anew += 1
                 out = out.with_name(f"run-{number}-{anew}")
-            arguments = ["--resume", out, "--no-report"] if out.exists() else asked(self._server.base_url, out, SIZE)
+            arguments = (
+                ["--resume", out, "--no-report"] if out.exists() else asked(self._server.base_url, out, SIZE)
+            )
             first = len(self._server.sent)
             heard: list[str] = []
             with command.start(arguments) as process:

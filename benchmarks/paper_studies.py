@@ -1,0 +1,187 @@
+"""The studies of the paper's section IV, one after the other, each beside what the paper printed.
+
+Every study is a scenario that can be run by itself; here they have one folder, in which what is finished is not done again and
+what was stopped is gone on with. The paper's protocol is not described (candidates, split, which users), so its figures are
+claims about order, not targets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.recording import record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_SCENARIOS = Path(__file__).parents[1] / "scenarios"
+_EMBEDDED = ("data.source=embedded", "data.path=null")
+_SMALL = ("recommender.training.max_epochs=3", "recommender.training.batch_size=256")
+Printed = dict[str, tuple[float, ...]]
+"""Row -> figures in per cent, as the paper has them."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One table or figure of the paper."""
+
+    name: str
+    title: str
+    scenario: str
+    metrics: tuple[str, ...]
+    printed: Printed
+    by: str = "simulator.run"
+    """Or recommender.study, where there is no audience."""
+    data: str = "ml-1m"
+    real: tuple[str, ...] = ()
+    """Overrides for the real data."""
+    embedded: tuple[str, ...] = field(default=_EMBEDDED)
+
+
+_ML1M = ("data.source=ml-1m",)
+_LARGE = ("recommender.training.batch_size=1024", "recommender.training.schedule=cosine")
+STUDIES = (
+    Study(
+        "table2", "Table II: the systems, alone and after the audience", "table2_audience", ("hr@10", "ndcg@10"),
+        {"BPRMF": (16.39, 13.69), "SVD++": (16.77, 14.02), "ComiRec-DR": (18.92, 14.88), "UMI": (19.36, 16.07), "VBPR": (18.98, 16.55),
+         "MMGCN": (20.04, 16.92), "MMGCL": (21.33, 17.45), "MCLN": (23.11, 20.25), "UiM, refined": (25.32, 22.08)},
+        real=(*_ML1M, *_LARGE), embedded=_SMALL[:1],
+    ),
+    Study(
+        "table3", "Table III: profile, several interests, audience", "table3_audience", ("hr@10", "ndcg@10"),
+        {"neither (MCLN)": (66.89, 47.10), "neither (MCLN), refined": (68.95, 48.07), "profile": (67.02, 47.93), "profile, refined": (71.03, 49.92),
+         "interests": (68.39, 48.04), "interests, refined": (70.24, 49.25), "profile and interests": (69.72, 48.82),
+         "profile and interests, refined": (71.66, 50.15)},
+        data="amazon-beauty", real=("data.source=atomic", *_LARGE), embedded=_SMALL[:1],
+    ),
+    Study(
+        "table4", "Table IV: prompt templates", "prompt_ab", ("hr@10", "ndcg@10", "hr@20", "ndcg@20"),
+        {"template b": (24.19, 20.98, 29.77, 27.89), "template a, refined": (25.32, 22.08, 30.79, 28.93), "template b, refined": (24.72, 21.49, 30.32, 28.02)},
+        real=(*_ML1M, *_LARGE, "users.count=1000", "study.planned_users=1000", "recommender.training.max_epochs=4",
+              "recommender.training.learning_rate=0.004", "recommender.params={negatives: 1024, shared: true, interests: 1}"),
+        embedded=("recommender.training.max_epochs=6",),
+    ),
+    Study(
+        "table5", "Table V: how little is known of a user", "cold_start_ml1m", ("hr@1", "ndcg@1", "hr@5", "ndcg@5"),
+        {"history-5, refined": (13.24, 12.88, 15.09, 14.83), "history-10, refined": (14.96, 13.67, 16.41, 16.10), "history-30, refined": (16.53, 15.49, 19.35, 19.07)},
+        embedded=(*_EMBEDDED, *_SMALL),
+    ),
+    Study("fig3", "Fig. 3: how many interests", "interests", ("hr@10", "ndcg@10"), {}, by="recommender.study", embedded=(*_EMBEDDED, *_SMALL, "replicates=1")),
+    Study("fig4", "Fig. 4: how long a history", "history_length", ("hr@10", "ndcg@10"), {}, by="recommender.study", embedded=(*_EMBEDDED, *_SMALL, "replicates=1")),
+)  # fmt: skip
+"""Fig. 3 and 4 are curves whose points the paper does not print. Fig. 5 to 7 show two users; `python -m prompts show`, the report's
+transcripts and `python -m simulator.interview` show any."""
+
+
+def main() -> None:
+    """Run what is not there yet, and print all of it."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument(
+        "--data", type=Path, help="folder that holds ml-1m and amazon-beauty (default: embedded data)"
+    )
+    options.add_argument(
+        "--folder", type=Path, default=Path("runs/paper"), help="where the studies are kept and gone on with"
+    )
+    options.add_argument("--only", nargs="+", choices=[study.name for study in STUDIES], help="some of them")
+    options.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="for every study with an audience, such as users.count=100",
+    )
+    options.add_argument("--out", help="name of the result (default: paper-studies-DATA)")
+    chosen = options.parse_args()
+    found: dict[str, Any] = {}
+    for study in STUDIES:
+        if chosen.only is None or study.name in chosen.only:
+            found[study.name] = _done(study, chosen)
+            print(
+                f"\n{study.title}",
+                *_lines(study, found[study.name]["rows"]),
+                sep="\n",
+                file=sys.stderr,
+                flush=True,
+            )
+    data = "embedded" if chosen.data is None else "real"
+    record(
+        chosen.out or f"paper-studies-{data}",
+        {"data": data, "studies": found},
+        f"python -m benchmarks.paper_studies {' '.join(sys.argv[1:])}".strip(),
+    )
+
+
+def _done(study: Study, chosen: argparse.Namespace) -> dict[str, Any]:
+    """The rows of a study, run or gone on with; SystemExit where it failed, with its exit code."""
+    out = chosen.folder / study.name
+    ended = out / ("summary.json" if study.by == "simulator.run" else "results.json")
+    began = time.perf_counter()
+    if not ended.exists():
+        chosen.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", study.by]
+        if out.exists():
+            command += ["--resume", str(out)]
+        else:
+            own = study.embedded
+            if chosen.data is not None:
+                own = (*study.real, f"data.path={chosen.data / study.data}")
+            command += [str(_SCENARIOS / f"{study.scenario}.yaml"), "--out", str(out)]
+            for word in (*own, *(chosen.overrides if study.by == "simulator.run" else ())):
+                command += ["--set", word]
+        code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
+        if code:
+            raise SystemExit(
+                f"{study.name} ended with exit code {code}: {' '.join(command)}; the next start goes on from here"
+            )
+    rows = _audience_rows(study, out) if study.by == "simulator.run" else _recommender_rows(study, out)
+    return {
+        "title": study.title,
+        "rows": rows,
+        "printed": study.printed,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def _audience_rows(study: Study, out: Path) -> dict[str, dict[str, float]]:
+    """By arm, and by arm with "refined" after the audience, each metric in per cent."""
+    metrics: Mapping[str, Any] = json.loads((out / "metrics.json").read_bytes())
+    rows = {}
+    for arm, lists in metrics.items():
+        for name, words in (("recommender", arm), ("refined", f"{arm}, refined")):
+            rows[words] = {metric: round(100 * lists[name][metric]["mean"], 2) for metric in study.metrics}
+    return rows
+
+
+def _recommender_rows(study: Study, out: Path) -> dict[str, dict[str, float]]:
+    results: Mapping[str, Any] = json.loads((out / "results.json").read_bytes())
+    return {
+        arm: {metric: round(100 * told["metrics"][metric]["mean"], 2) for metric in study.metrics}
+        for arm, told in results["test"]["arms"].items()
+    }
+
+
+def _lines(study: Study, rows: Mapping[str, Mapping[str, float]]) -> Sequence[str]:
+    """Ours, and the paper's where it printed any, in per cent."""
+    width = max(map(len, rows))
+    lines = [
+        f"{'':{width}}  "
+        + "  ".join(f"{metric.upper():>8}" for metric in study.metrics)
+        + "   the paper, other protocol"
+    ]
+    for name, told in rows.items():
+        ours = "  ".join(f"{told[metric]:8.2f}" for metric in study.metrics)
+        theirs = "  ".join(f"{value:.2f}" for value in study.printed.get(name, ()))
+        lines.append(f"{name:{width}}  {ours}   {theirs}".rstrip())
+    return lines
+
+
+if __name__ == "__main__":
+    main()
