@@ -13,6 +13,7 @@ from agents.encounters import Encounter, tell
 from agents.llm.tokens import estimate_tokens
 from agents.llm.types import Draw, Message, Request
 from agents.randomness import keyed_permutation
+from agents.reflection import REFLECTION, noted
 from agents.reply import Asked, Verdict, parse
 from agents.reply.json_form import schema
 from agents.reply.yes_no import read_logprobs, read_word
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from agents.llm.types import Completion
     from agents.memory import Memory
     from agents.persona import Persona
+    from agents.reflection import Reflecting, Reflection
     from prompts import Family, Template
 
 
@@ -52,6 +54,8 @@ class Script:
     """Of earlier rounds: nothing; what was accepted, in the history; or that, and what became of all that was shown."""
     rounds: Template | None = None
     """How an earlier round is told, where all is remembered."""
+    reflecting: Reflecting | None = None
+    """How users sum up earlier rounds, where they do."""
     constrain: bool = False
     """Send the JSON Schema of the reply with each call."""
 
@@ -63,6 +67,11 @@ class Script:
             "memory": self.memory,
             "feedback": self.feedback,
             **({} if self.rounds is None else {"rounds": self.rounds}),
+            **(
+                {}
+                if self.reflecting is None
+                else {"reflect": self.reflecting.question, "reflection": self.reflecting.told}
+            ),
         }
         return {name: template.hash for name, template in parts.items()}
 
@@ -124,6 +133,7 @@ class UserAgent(mesa.Agent):
         self._sighted: tuple[tuple[str, ...], ...] = ()
         """The titles of each offer, whatever the prompt calls its items."""
         self._encounters: tuple[Encounter, ...] = ()
+        self._reflection: Reflection | None = None
 
     def observe(
         self, titles: tuple[str, ...], turn: int, replicate: int, sighted: tuple[str, ...] = ()
@@ -240,13 +250,43 @@ class UserAgent(mesa.Agent):
         if self.script.remember == "all":
             self._encounters = (*self._encounters, encounter)
 
-    def _past(self) -> tuple[str, str]:
-        """Earlier rounds, in half of the memory's budget at most, and in what they leave of it what was watched."""
+    def reflect(self, turn: int, replicate: int) -> Request:
+        """The call in which the user sums up what it remembers, after round `turn`."""
         script = self.script
-        earlier = ""
+        assert script.reflecting is not None
+        earlier, history = self._past()
+        memory = script.memory.render({"name": self.persona.name, "history": history})
+        return Request(
+            messages=(
+                self._task,
+                Message("user", _paragraphs([memory, earlier, script.reflecting.question.render({})])),
+            ),
+            model=script.model,
+            params=script.params,
+            draw=Draw(self.user_id, turn, replicate, REFLECTION),
+        )
+
+    def reflected(self, completion: Completion | None, turn: int) -> bool:
+        """Keep what the user noted in the place of the rounds before; False where there is no note, and they stay as they are."""
+        found = noted(completion, turn)
+        if found is None:
+            return False
+        self._reflection, self._encounters = found, ()
+        return True
+
+    def _past(self) -> tuple[str, str]:
+        """Earlier rounds, in half of the memory's budget at most, and in what they leave of it what was watched.
+
+        What the user noted for itself stands before the rounds since, in half of their budget.
+        """
+        script = self.script
+        earlier, budget = "", script.memory_tokens // 2
+        if self._reflection is not None and script.reflecting is not None:
+            earlier = self._reflection.tell(script.reflecting.told, budget // 2)
         if self._encounters and script.rounds is not None:
-            budget = script.memory_tokens // 2
-            earlier = tell(self._encounters, script.rounds, script.family.history, budget)
+            left = budget - estimate_tokens(earlier)
+            since = tell(self._encounters, script.rounds, script.family.history, left)
+            earlier = "\n".join(part for part in (earlier, since) if part)
         left = script.memory_tokens - estimate_tokens(earlier)
         return earlier, self.memory.render(script.family.history, left)
 

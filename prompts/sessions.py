@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
     from prompts.family import Family
 
-Session = Literal["rounds"]
+Session = Literal["rounds", "reflect", "reflection"]
 _FIELDS: Mapping[Session, frozenset[str]] = {
-    "rounds": frozenset({"round", "count", "accepted", "rejected", "undecided"})
+    "rounds": frozenset({"round", "count", "accepted", "rejected", "undecided"}),
+    "reflect": frozenset(),
+    "reflection": frozenset({"round", "summary"}),
 }
 """What each may insert."""
-_OFTEN_EMPTY: Mapping[Session, frozenset[str]] = {"rounds": frozenset({"accepted", "rejected", "undecided"})}
+_OFTEN_EMPTY: Mapping[Session, frozenset[str]] = {
+    "rounds": frozenset({"accepted", "rejected", "undecided"}),
+    "reflect": frozenset(),
+    "reflection": frozenset(),
+}
 """What has to stand in a clause, since a round may have none of it."""
 
 

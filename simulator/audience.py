@@ -20,6 +20,7 @@ from agents.memory import Experience, Memory
 from agents.persona import persona
 from agents.persona_file import PersonaError, read_personas
 from agents.randomness import keyed_generator
+from agents.reflection import Reflecting
 from agents.reply import Asked
 from agents.user import Script
 from prompts import TitleBlind, domain, inline, load_family, session_template
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Slates, Users
 
 _FAVOURITE_GENRES = 3
+_EMBEDDED = frozenset({"standin", "echo", "random", "popularity", "oracle"})
 _MOST_SLOTS = 4
 """Of a local model's server, unless a scenario says otherwise: each takes memory, and more bring little on a CPU."""
 
@@ -171,8 +173,21 @@ def make_script(scenario: Scenario, words: Domain | None = None) -> Script:
         asking=Asking(chosen.ask, chosen.permutations, chosen.threshold, chosen.probability == "text"),
         remember=chosen.remember,
         rounds=session_template(family, "rounds") if chosen.remember == "all" else None,
+        reflecting=_reflecting(scenario, family),
         constrain=chosen.constrain,
     )
+
+
+def _reflecting(scenario: Scenario, family: Family) -> Reflecting | None:
+    every = scenario.prompts.reflect_every
+    if every is None:
+        return None
+    if scenario.users.client in _EMBEDDED:
+        raise ScenarioError(
+            f"prompts.reflect_every: users.client {scenario.users.client} is embedded and has no words of its own to sum up with; "
+            "take a language model, or leave it out"
+        )
+    return Reflecting(every, session_template(family, "reflect"), session_template(family, "reflection"))
 
 
 def model_asked_for(users: Users) -> str:

@@ -96,13 +96,23 @@ class Game:
                 for condition in self._study.conditions
                 if condition.name in refinements
             }
-            for _ in range(1 if rehearsal else self._study.scenario.rounds):
+            rounds = 1 if rehearsal else self._study.scenario.rounds
+            for number in range(1, rounds + 1):
                 asked = {name: world.observe() for name, world in worlds.items()}
                 answered = self._ask(asked, advance)
                 for name, world in worlds.items():
                     world.settle(answered[name])
+                if number < rounds:
+                    self._reflect(worlds, advance)
+                for world in worlds.values():
                     self.turns.extend(world.latest)
         return {name: world.turns for name, world in worlds.items()}
+
+    def _reflect(self, worlds: Mapping[str, World], advance: Callable[[int, int, str], None]) -> None:
+        """Users of arms whose time it is sum up; after the last round nobody would be told of it."""
+        asked = {name: world.reflect() for name, world in worlds.items() if world.reflects()}
+        for name, records in self._ask(asked, advance).items():
+            worlds[name].reflected(records)
 
     def _world(self, condition: Condition, phase: str, refinement: Refinement) -> World:
         study, scenario, side = self._study, condition.scenario, self._sides[condition.name]

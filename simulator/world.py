@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -147,6 +147,24 @@ class World(mesa.Model):
             self._learn(agent, turn)
         self.turns.extend(self.latest)
         self.datacollector.collect(self)
+
+    def reflects(self) -> bool:
+        """Whether users are to sum up after the round that was settled last."""
+        reflecting = self._script.reflecting
+        return reflecting is not None and self._round % reflecting.every == 0
+
+    def reflect(self) -> list[Request]:
+        """What users are asked to sum up with, one call for each turn of the round."""
+        return [agent.reflect(self._round, proposal.replicate) for agent, proposal in self._offered]
+
+    def reflected(self, records: Sequence[Record]) -> None:
+        """What comes of the answers to `reflect`: later rounds tell of it, and the turns say whether there was a note."""
+        told = []
+        for (agent, _), turn, record in zip(self._offered, self.latest, records, strict=True):
+            told.append(
+                replace(turn, reflection=record.key, noted=agent.reflected(record.completion, self._round))
+            )
+        self.turns[-len(told) :] = self.latest = told
 
     def _propose(self, arm: str, replicate: int) -> list[tuple[UserAgent, Proposal]]:
         agents = self._population[arm, replicate]

@@ -23,12 +23,19 @@ def replies(turns: Sequence[Turn]) -> dict[str, dict[str, Any]]:
             "statuses": dict(sorted(Counter(turn.status for turn in chosen).items())),
             "fallback": sum(turn.fallback for turn in chosen),
             "acceptance": sum(len(turn.accepted) for turn in chosen) / offered if offered else None,
+            **_reflections(chosen),
             **{
                 name: sum(getattr(turn, name) for turn in chosen)
                 for name in ("missing", "duplicate", "unknown", "ambiguous")
             },
         }
     return result
+
+
+def _reflections(turns: Sequence[Turn]) -> dict[str, dict[str, int]]:
+    """How many users were asked to sum up, and how many did; nothing where none was."""
+    asked = [turn for turn in turns if turn.reflection is not None]
+    return {"reflections": {"asked": len(asked), "noted": sum(turn.noted for turn in asked)}} if asked else {}
 
 
 def calls(records: Iterable[Record]) -> dict[str, Any]:

@@ -228,6 +228,13 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
             *(str(entry[count]) for count in counts),
         )
     console.print(table)
+    for name, entry in replies.items():
+        if "reflections" in entry:
+            told = entry["reflections"]
+            _line(
+                console,
+                f"{name}: {told['noted']:,} of {told['asked']:,} times that a user was to sum up it did",
+            )
 
 
 def _show_meters(console: Console, summary: Mapping[str, Any]) -> None:

@@ -195,6 +195,9 @@ class Prompts(Section):
     remember: Literal["none", "accepted", "all"] = "accepted"
     """Of earlier rounds. none: nothing; accepted: what was accepted and shown joins the history; all: also, in the words of
     the template `rounds`, what was shown, accepted and rejected, newest rounds first."""
+    reflect_every: Count | None = None
+    """With remember all: after every so many rounds each user is asked, in one call more, to sum up what it has learnt of itself;
+    later prompts tell that in the place of the rounds it sums up. null: never. Needs a language model."""
     shown: Literal["shuffled", "slate"] = "shuffled"
     """Order of the candidates in the prompt: shuffled by a seed per user, or best first as recommended."""
     ask: Literal["listwise", "pointwise", "permuted"] = "listwise"
@@ -214,6 +217,15 @@ class Prompts(Section):
     constrain: bool = False
     """Of templates that ask for JSON: send the JSON Schema of the reply with each call (response_format), so that a server that
     can be held to one gives nothing else."""
+
+    @field_validator("reflect_every")
+    @classmethod
+    def _rounds_are_remembered(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("remember") != "all":
+            raise ValueError(
+                "should be null unless prompts.remember is all: there is nothing to sum up otherwise"
+            )
+        return value
 
     @field_validator("ask")
     @classmethod

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from agents.llm import Draw
+from agents.reflection import REFLECTION
 from recommender.trained_directory import read_json
 from simulator.measures.arms import compared
 from simulator.measures.injection import Planted
@@ -133,6 +134,8 @@ class TurnChecks:
                     self._found.fault(path, number, f"{fault}; {_REPLAY}")
                 self._places.setdefault(turn.place, number)
                 self._asked.update(turn.requests)
+                if turn.reflection is not None:
+                    self._asked.add(turn.reflection)
                 yield turn
 
     def _faults_of(self, turn: Turn) -> Iterator[str]:
@@ -169,6 +172,12 @@ class TurnChecks:
                 yield f"the turn of {where} points at the call of {call.draw}"
             if call.error != part.error or (part.status == FAILED) is (part.error is None):
                 yield f"the turn of {where} is {part.status!r}, error {part.error!r}, and its call has {call.error!r}"
+        if turn.reflection is not None:
+            call = self._calls.get(turn.reflection)
+            if call is None or call.draw != Draw(turn.user_id, turn.round, turn.replicate, REFLECTION):
+                yield f"the turn of {where} points at {turn.reflection[:12]}, which is no call in which this user summed up"
+            elif turn.noted and call.error is not None:
+                yield f"the turn of {where} has a note, and its call has {call.error!r}"
         if turn.ask == "listwise":
             return
         if not turn.parts or turn.request != turn.parts[0].request:

@@ -83,6 +83,10 @@ class Turn:
     """How was asked; not written where it is listwise."""
     threshold: float | None = None
     """The probability of yes above which a pointwise turn accepts; not written elsewhere."""
+    reflection: str | None = None
+    """Key of the call in which the user summed up after this turn; not written where it was not asked to."""
+    noted: bool = False
+    """Whether that call brought a note, which later prompts tell; written with the key."""
     planted: str | None = None
     """The item that was planted in the slate; not written where none was."""
     parts: tuple[Part, ...] = ()
@@ -107,6 +111,8 @@ class Turn:
         else:
             for name in _OF_SEVERAL:
                 del told[name]
+        if self.reflection is None:
+            del told["reflection"], told["noted"]
         if self.planted is None:
             del told["planted"]
         # ASCII: replies name things with any character, line separators and lone surrogates included.
