@@ -24,7 +24,9 @@ class _RepeatedKeyError(ValueError):
 
 def schema(count: int, asked: Asked) -> dict[str, Any]:
     """The JSON Schema of a reply about `count` candidates, for servers that can be held to one."""
-    numbers = {"type": "array", "items": {"type": "integer", "enum": list(range(1, count + 1))}}
+    # Without an end to the list small models write the same number until the limit of tokens cuts them off.
+    number = {"type": "integer", "enum": list(range(1, count + 1))}
+    numbers = {"type": "array", "items": number, "maxItems": count}
     wanted = [name for name, is_asked in ((ACCEPT, asked.accept), (RANKING, asked.rank)) if is_asked]
     return {
         "type": "object",

@@ -75,6 +75,9 @@ def test_the_schema_of_the_reply_goes_with_each_call(tmp_path, runs):
     schema = run.calls[0]["request"]["params"]["response_format"]["json_schema"]["schema"]
     assert schema["required"] == ["accept", "ranking"]
     assert schema["properties"]["ranking"]["items"]["enum"] == list(range(1, 11))
+    assert schema["properties"]["ranking"]["maxItems"] == 10, (
+        "a list without an end is written to the limit of tokens"
+    )
     assert decisions(run) == decisions(runs["json"])
 
 
