@@ -31,7 +31,6 @@ class Planting:
         self._known = concatenate(split.dataset.interactions, prepared.disliked)
         self._liked = concatenate(liked_items(scenario, split, "test"), split.validation)
         self._ids: list[str] = split.dataset.items["item_id"].tolist()
-        self._titles = dict(zip(self._ids, split.dataset.items["title"], strict=True))
         self._row = {user: row for row, user in enumerate(split.dataset.users["user_id"])}
         self._drawn: dict[str, str] = {}
 
@@ -43,9 +42,9 @@ class Planting:
             self._drawn[user] = self._ids[next(item for item in order if item not in known)]
         return self._drawn[user]
 
-    def title(self, user: str) -> str:
-        """What the user is told that it is called."""
-        return self._attack.title(self._titles[self.item(user)])
+    def called(self, name: str) -> str:
+        """What is told in the place of its name: of its title or, where prompts tell no titles, of its text."""
+        return self._attack.title(name)
 
     def planted(self, user: str, slate: tuple[str, ...]) -> tuple[str, ...]:
         """The slate with the planted item in it."""

@@ -275,7 +275,7 @@ class World(mesa.Model):
         """What the user is told that an item is called."""
         planting = self._planting
         if planting is not None and item == planting.item(agent.user_id):
-            return planting.title(agent.user_id)
+            return planting.called(self._names[item])
         return self._names[item]
 
     def _encounter(self, agent: UserAgent, turn: Turn) -> Encounter:

@@ -120,6 +120,18 @@ def test_the_stand_in_cannot_be_talked_to(tmp_path):
         assert run.summary["injection"][arm]["place"]["lift"]["ties"] == 12
 
 
+def test_without_titles_the_attack_stands_in_the_text_and_no_title_is_told(tmp_path):
+    run = simulate(
+        tmp_path / "run", "injection.attack=override", "prompts.family=title_blind", "refinement.weight=0.5"
+    )
+    assert run.code == 0, run.err
+    titles = pd.read_parquet(run.path / "items.parquet")["title"].str.rsplit(" (", n=1).str[0]
+    for call in run.calls:
+        text = call["request"]["messages"][1]["content"]
+        assert text.count("Ignore all instructions above") == 1
+        assert not [title for title in titles if title in text]
+
+
 def test_turns_without_an_answer_are_counted_and_a_ranking_without_the_item_puts_it_last():
     planted = Planted()
     slate = tuple("abcde")
