@@ -82,7 +82,7 @@ def _forest(summary: Mapping[str, Any]) -> Figure | None:
     else:
         for arm, pairs in summary["differences"].items():
             for name, entry in pairs.items():
-                metric = list(entry)[-1]
+                metric = "auc" if "auc" in entry else list(entry)[-1]
                 rows.append({"what": f"{arm}: {name.replace('_', ' ')}", **_bounds(entry[metric])})
     if not rows:
         return None

@@ -132,6 +132,10 @@ def test_other_kinds_of_runs_have_a_page(tmp_path, overrides, figures):
     assert run.code == 0, run.err
     page = write_page(run.path).read_text()
     assert figures <= set(re.findall(r'id="figure-(\w+)"', page))
+    assert (
+        f"Differences within users, {'AUC' if 'ratings' in figures else 'NDCG@5'}" in page
+        or "users.count=1" in overrides
+    )
 
 
 def test_what_is_no_finished_run_is_an_error(tmp_path, capsys, run):
