@@ -15,6 +15,11 @@ def keyed_generator(seed: int, purpose: str, *key: str | int) -> np.random.Gener
     return np.random.Generator(np.random.Philox(key=int.from_bytes(_digest(seed, purpose, key), "little")))
 
 
+def keyed_uniform(seed: int, purpose: str, *key: str | int) -> float:
+    """A number of [0, 1) that is a function of its arguments alone; a draw of its own costs a hash, no generator."""
+    return (int.from_bytes(_digest(seed, purpose, key)[:8], "little") >> 11) / (1 << 53)
+
+
 @lru_cache(maxsize=1 << 16)
 def keyed_permutation(size: int, seed: int, purpose: str, *key: str | int) -> tuple[int, ...]:
     """What `keyed_generator(seed, purpose, *key).permutation(size)` gives; the arms of a study ask for the same ones."""

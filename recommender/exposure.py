@@ -31,7 +31,7 @@ def exposure(ranking: Ranking, train: Histories, items: int, cutoffs: Sequence[i
         shown, item = ranking.shown[:, :n], ranking.item[:, :n]
         times = np.bincount(item[shown], minlength=items)
         result[f"coverage@{n}"] = float((times > 0).mean())
-        result[f"gini@{n}"] = _gini(times)
+        result[f"gini@{n}"] = gini(times)
         result[f"novelty@{n}"] = float(bits[item[shown]].mean())
         places = shown.sum(1)
         both = (places > 0) & ~np.isnan(taken)
@@ -51,7 +51,8 @@ def _mean_popularity(train: Histories, count: NDArray[np.int64]) -> NDArray[np.f
     return mean
 
 
-def _gini(times: NDArray[np.int64]) -> float:
+def gini(times: NDArray[np.int64]) -> float:
+    """Inequality of counts (I,): 0 where all are equal, near 1 where a few have everything; 0 where all are 0."""
     ordered = np.sort(times)
     n, total = len(ordered), ordered.sum()
     return float(2 * (np.arange(1, n + 1) * ordered).sum() / (n * total) - (n + 1) / n) if total else 0.0

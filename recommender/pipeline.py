@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,20 @@ class Prepared:
     def disliked(self) -> Interactions:
         """Ratings of the users below the threshold, at any time: known negatives, told to nobody."""
         return known_negatives(self.read, self.split.dataset, self.min_rating)
+
+    def without(self, users: NDArray[np.int64]) -> Prepared:
+        """The same data as they are when nothing of the users in these rows is known yet: to be trained on."""
+        if not len(users):
+            return self
+        split = self.split
+        train, validation, test = (
+            part.take(~np.isin(part.user, users)) for part in (split.train, split.validation, split.test)
+        )
+        return replace(self, split=replace(split, train=train, validation=validation, test=test))
+
+    def with_train(self, train: Interactions) -> Prepared:
+        """The same data with another train part, sorted by user."""
+        return replace(self, split=replace(self.split, train=train))
 
     @cached_property
     def train(self) -> Histories:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from agents.user import Script
 from prompts import TitleBlind, domain, inline, load_family, session_template
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
-from recommender.truncation import history_profile, known_for, truncated
+from recommender.truncation import Known, known_for
 from simulator.held_out import able_users, liked_items, told_history
 from simulator.scenario import ScenarioError, arms_of
 from simulator.scenario.plan import VALIDATION_ROUND, validation_users
@@ -64,6 +64,13 @@ class Audience:
     """By the name under which its turns are recorded: history length."""
     personas: PersonaFile | None = None
     """Who they are, where a file says it."""
+    newcomers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Rows of those who join later, in the order in which they do; no recommender is trained on them."""
+
+    @property
+    def everyone(self) -> NDArray[np.int64]:
+        """Rows of the users of the test, newcomers last."""
+        return np.concatenate([self.users, self.newcomers])
 
 
 def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = None) -> Audience:
@@ -82,7 +89,8 @@ def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = No
         if (file := _personas(each.scenario, prepared)) is not None:
             known = known[prepared.split.dataset.users["user_id"].isin(file.rows.keys()).to_numpy()[known]]
     rows = keyed_generator(scenario.seed, "audience").permutation(known)
-    if len(rows) < scenario.users.count:
+    joining = scenario.population.joining(scenario.rounds)
+    if len(rows) < scenario.users.count + joining:
         held_out, remedy = "held-out items", "users.count or cold_start.lengths"
         if scenario.slates.source == "held_out":
             wanted = dict.fromkeys(_taken(each.scenario.slates) for each in arms)
@@ -93,14 +101,18 @@ def choose_audience(scenario: Scenario, prepared: Prepared, arm: Arm | None = No
                 f"{held_out} and a row in users.personas",
                 f"{remedy}, or give more users a row",
             )
+        if joining:
+            remedy = f"{remedy}, population.newcomers"
+        later = f", and {joining} join them" if joining else ""
         raise ScenarioError(
-            f"users.count is {scenario.users.count}, but {split.dataset.label} has {len(rows)} users with at least "
+            f"users.count is {scenario.users.count}{later}, but {split.dataset.label} has {len(rows)} users with at least "
             f"{longest} train interactions and {held_out}; lower {remedy}"
         )
     chosen = rows[: scenario.users.count]
     validating = chosen[: validation_users(chosen_arm.scenario)]
     told = _personas(chosen_arm.scenario, prepared)
-    return Audience(np.sort(chosen), np.sort(validating), chosen_arm.lengths, told)
+    newcomers = rows[scenario.users.count : scenario.users.count + joining]
+    return Audience(np.sort(chosen), np.sort(validating), chosen_arm.lengths, told, newcomers)
 
 
 def _personas(scenario: Scenario, prepared: Prepared) -> PersonaFile | None:
@@ -220,17 +232,20 @@ def make_members(
     RuntimeError if a held-out item were about to be told as watched: no prompt may ever hold one.
     """
     split = prepared.split
-    rows = audience.users if phase == "test" else audience.validation_users
+    rows = audience.everyone if phase == "test" else audience.validation_users
     liked, disliked = liked_items(scenario, split, phase), prepared.disliked
     targets, negatives = _by_user(liked, rows), _by_user(disliked, rows)
     user_ids = split.dataset.users["user_id"].tolist()
     item_ids = split.dataset.items["item_id"].tolist()
     titles = names or [inline(title) for title in split.dataset.items["title"]]
-    members = []
+    members, newcomers = [], frozenset(audience.newcomers.tolist())
     for arm, length in audience.lengths.items():
+        known = Known(
+            split, prepared.labels, length, audience.newcomers, scenario.population.newcomer_history
+        )
         whole = told_history(scenario, split, phase)
-        history = truncated(whole, length)
-        labels = history_profile(prepared.labels, split, whole, length).numpy()
+        history = known.history(whole)
+        labels = known.profile(whole).numpy()
         past = _by_user(history, rows)
         group = []
         for row in rows.tolist():
@@ -248,6 +263,7 @@ def make_members(
                     _memory(titles, seen),
                     tuple(item_ids[item] for item in held_out.item.tolist()),
                     _ratings(item_ids, held_out) | _ratings(item_ids, negative),
+                    newcomer=row in newcomers,
                 )
             )
         members += [replace(member, replicate=number) for number in range(replicates) for member in group]
@@ -346,7 +362,7 @@ def _local_model(users: Users) -> ChatClient:
 def make_knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -> ItemKnowledge:
     """Item knowledge from the train rows of everybody but the simulated users."""
     split = prepared.split
-    others = np.setdiff1d(np.arange(len(split.dataset.users)), audience.users)
+    others = np.setdiff1d(np.arange(len(split.dataset.users)), audience.everyone)
     train = split.train.take(np.isin(split.train.user, others))
     items = split.dataset.items
     traits = []

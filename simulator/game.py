@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from simulator.audience import item_names, make_members
 from simulator.refinement import Fuse, Replace, choose_weight
 from simulator.scenario.plan import VALIDATION_ROUND
-from simulator.world import Rules, World
+from simulator.world import STILL, Rules, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -132,6 +132,7 @@ class Game:
             rules=Rules(scenario.list_length, refinement, scenario.refinement.repair, scenario.seed),
             labels=(study.label, side.client),
             first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
+            population=STILL if rehearsal else scenario.population,
         )
 
     def _ask(

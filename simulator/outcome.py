@@ -15,12 +15,15 @@ from simulator.measures.injection import Planted
 from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import paired_differences, summarise
+from simulator.measures.sessions import Sessions, told_of_sessions
 from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
 from simulator.scenario.declared import declared
+from simulator.scenario.plan import populations
 from simulator.sending import cost_told
-from simulator.transcript.items import items_of, popularity_of, write_items
+from simulator.transcript.items import catalogue_of, items_of, popularity_of, write_items
 from simulator.transcript.turns import write_turns
+from simulator.transcript.users import people_of, write_users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from agents.llm import Budget
     from recommender.stages import Stages
     from simulator.game import Game, Played
+    from simulator.measures.sessions import Catalogue
     from simulator.scenario import Scenario
     from simulator.study import Condition, Study
     from simulator.transcript.directory import RunDirectory
@@ -75,7 +79,8 @@ def measured(
         write_items(directory.items, items)
         meters = Meters(popularity_of(items))
         planted = Planted()
-        table = per_user(planted.watched(meters.watched(tested)), scenario)
+        sessions, catalogue = _sessions(study, directory, items)
+        table = per_user(sessions.watched(planted.watched(meters.watched(tested))), scenario)
         with whole_file(directory.per_user) as file:
             table.to_parquet(file, index=False)
         metrics = summarise(table, scenario.seed)
@@ -91,6 +96,7 @@ def measured(
         **(compared(table, declared(scenario), scenario.seed) if study.compares else {}),
         "meters": meters.told(scenario.seed),
         "injection": planted.told(declared(scenario).references if study.compares else {}, scenario.seed),
+        **told_of_sessions(sessions, scenario, catalogue),
         "replies": replies(game.turns),
         "asking": asking(game.turns, game.records),
         "calls": used,
@@ -101,6 +107,15 @@ def measured(
     write_json(directory.manifest, {**manifest, "models_returned": used["models"]})
     write_json(directory.summary, summary)
     return Outcome(directory, scenario, summary, metrics)
+
+
+def _sessions(study: Study, directory: RunDirectory, items: pd.DataFrame) -> tuple[Sessions, Catalogue]:
+    """What watches the world over rounds; writes down who its users are."""
+    scenario, split, audience = study.scenario, study.prepared.split, study.conditions[0].audience
+    people = people_of(split, audience.users, audience.newcomers)
+    write_users(directory.users, people, study.label)
+    catalogue = catalogue_of(items, len(split.dataset.items), len(split.train))
+    return Sessions(catalogue, people, populations(scenario), scenario.seed, scenario.rounds), catalogue
 
 
 def _told_of_arms(

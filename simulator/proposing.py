@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from recommender.data.dataset import Interactions
 from recommender.data.histories import Histories
-from recommender.data.splitting import concatenate
 from recommender.evaluation import propose
-from recommender.truncation import history_profile, truncated
+from simulator.learning import grown
 from simulator.transcript.proposals import Proposal, append_proposals, read_proposals
 from simulator.transcript.turns import TranscriptError
 
@@ -19,10 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from recommender.data.dataset import Interactions
     from recommender.data.splitting import Split
-    from recommender.features.profile import ProfileLabels
     from recommender.models import Recommender
     from recommender.ranking import Slate
+    from recommender.truncation import Known
+    from simulator.learning import Learner
     from simulator.planting import Planting
     from simulator.transcript.turns import Place
 
@@ -40,39 +42,45 @@ class Proposer(Protocol):
         accepted: Mapping[str, Sequence[str]],
         shown: Mapping[str, Sequence[str]],
     ) -> list[Proposal]:
-        """One proposal per user, in order. `accepted` and `shown` are what earlier rounds added, by user id."""
+        """One proposal per user, in order; one without items where nothing is left to propose.
+
+        `accepted` and `shown` are what earlier rounds added, by user id: of everybody in the arm, absent users too.
+        """
         ...
 
 
 class RecommenderProposer:
     """Proposes by a trained model, and writes each new proposal down in `journal`, if one is given.
 
-    What was `recorded` before a run goes on stays as it is. `plantings`, by arm, put an item into slates. `lengths` maps an arm, as it is recorded, to the truncation of
-    its histories. What arms or replicates have in common is computed once in a round. Items of the whole history are never proposed, however short the truncated one is: lists of all arms
-    compete for the same targets.
+    What was `recorded` before a run goes on stays as it is. `known` maps an arm, as it is recorded, to what is known of its users,
+    `plantings` to what is put into its slates, and `learners` to what trains its model further. What arms or replicates have in
+    common is computed once in a round. Items of the whole history are never proposed, however short the truncated one is: lists
+    of all arms compete for the same targets.
     """
 
     def __init__(
         self,
         model: Recommender,
         split: Split,
-        labels: ProfileLabels,
-        lengths: Mapping[str, int | None],
+        known: Mapping[str, Known],
         size: int,
         recorded: Mapping[Place, Proposal],
         journal: Path | None,
         plantings: Mapping[str, Planting] | None = None,
+        learners: Mapping[str, Learner] | None = None,
     ) -> None:
         self._plantings = plantings or {}
-        self._model, self._split, self._labels = model, split, labels
-        self._lengths, self._size = lengths, size
+        # Filled after this is made: learners begin from the same model.
+        self._learners = {} if learners is None else learners
+        self._model, self._split, self._known = model, split, known
+        self._size = size
         self._recorded, self._journal = recorded, journal
         self._user = {user: row for row, user in enumerate(split.dataset.users["user_id"])}
         self._items: list[str] = split.dataset.items["item_id"].tolist()
         self._item = {item: row for row, item in enumerate(self._items)}
         self._round: tuple[str, int] | None = None
         self._slates: dict[tuple[object, ...], list[Slate]] = {}
-        """Of this round, by all that they are a function of: history length, users, what each accepted and was shown before."""
+        """Of this round, by all that they are a function of: model, what is known, users, what each accepted and was shown before."""
 
     def propose(
         self,
@@ -84,17 +92,21 @@ class RecommenderProposer:
         accepted: Mapping[str, Sequence[str]],
         shown: Mapping[str, Sequence[str]],
     ) -> list[Proposal]:
-        """One pass over all users of the arm."""
+        """One pass over these users of the arm."""
+        learner = self._learners.get(arm) if phase == "test" else None
+        if learner is not None:
+            learner.hear(arm, replicate, round, self._simulated(accepted))
         recorded = [self._recorded.get((arm, phase, replicate, round, user)) for user in users]
         known = [proposal for proposal in recorded if proposal is not None]
         if len(known) == len(users):
             return known
         if self._round != (phase, round):
             self._round, self._slates = (phase, round), {}
+        model = self._model if learner is None else learner.model(arm, replicate)
         added = (tuple(tuple(each.get(user, ())) for user in users) for each in (accepted, shown))
-        basis = (self._lengths[arm], tuple(users), *added)
+        basis = (id(model), self._known[arm].length, tuple(users), *added)
         if basis not in self._slates:
-            self._slates[basis] = self._propose(phase, self._lengths[arm], users, accepted, shown)
+            self._slates[basis] = self._propose(model, phase, self._known[arm], users, accepted, shown)
         proposals = [
             Proposal(
                 self._split.dataset.label,
@@ -121,32 +133,32 @@ class RecommenderProposer:
 
     def _propose(
         self,
+        model: Recommender,
         phase: str,
-        length: int | None,
+        known: Known,
         users: Sequence[str],
         accepted: Mapping[str, Sequence[str]],
         shown: Mapping[str, Sequence[str]],
     ) -> list[Slate]:
         whole = self._split.history(phase)
         count = len(self._user)
+        present = {user: accepted.get(user, ()) for user in users}
         return propose(
-            self._model,
+            model,
             np.array([self._user[user] for user in users], dtype=np.int64),
-            Histories.of(self._grown(truncated(whole, length), accepted), count),
-            history_profile(self._labels, self._split, whole, length),
-            Histories.of(self._grown(whole, shown), count),
+            Histories.of(self._grown(known.history(whole), present), count),
+            known.profile(whole),
+            Histories.of(self._grown(whole, {user: shown.get(user, ()) for user in users}), count),
             self._size,
         )
 
     def _grown(self, history: Interactions, extra: Mapping[str, Sequence[str]]) -> Interactions:
-        """The history with simulated items put behind the real ones."""
+        return grown(history, self._simulated(extra))
+
+    def _simulated(self, extra: Mapping[str, Sequence[str]]) -> NDArray[np.int32]:
+        """(n, 2) rows of users and of items."""
         rows = [(self._user[user], self._item[item]) for user, items in extra.items() for item in items]
-        if not rows:
-            return history
-        user, item = np.array(rows, dtype=np.int32).T
-        end = np.full(len(rows), int(history.time.max(initial=0)) + 1, dtype=np.int64)
-        simulated = Interactions(user, item, np.full(len(rows), np.nan, dtype=np.float32), end)
-        return concatenate(history, simulated)
+        return np.array(rows, dtype=np.int32).reshape(-1, 2)
 
 
 class RecordedProposer:

@@ -8,8 +8,10 @@ from recommender.models import ModelError
 from recommender.pipeline import build_recommender, check_recommender, describe, train_recommender
 from recommender.trained_directory import write_json, write_text
 from recommender.training import load, save
+from recommender.truncation import Known
 from scenarios.reading import dump
 from simulator.held_out import HeldOutProposer
+from simulator.learning import Learner
 from simulator.proposing import RecommenderProposer
 from simulator.scenario import arms_of
 from simulator.transcript.proposals import resumed_proposals
@@ -47,21 +49,34 @@ def make_proposers(
     recorded = resumed_proposals(directory.proposals)
     if study.scenario.slates.source == "held_out":
         return _held_out(study, directory, recorded, journal)
-    split, labels = study.prepared.split, study.prepared.labels
-    lengths = {
-        name: length for condition in study.conditions for name, length in condition.audience.lengths.items()
+    prepared = study.prepared
+    newcomers = study.conditions[0].audience.newcomers
+    known = {
+        name: Known(
+            prepared.split, prepared.labels, length, newcomers, study.scenario.population.newcomer_history
+        )
+        for condition in study.conditions
+        for name, length in condition.audience.lengths.items()
     }
-    plantings = plantings_of(study)
+    to_train = prepared.without(newcomers)
+    plantings, learners = plantings_of(study), dict[str, Learner]()
+    models: dict[int, Recommender] = {}
     made: dict[int, RecommenderProposer] = {}
     with stages.stage("training") as advance:
-        for condition in study.conditions:
-            if condition.recommender in made:
-                continue
-            place = directory.trained(study.folder(condition))
-            model = _trained(condition.scenario, study.prepared, place, advance)
-            made[condition.recommender] = RecommenderProposer(
-                model, split, labels, lengths, 2 * study.scenario.n, recorded, journal, plantings
-            )
+        for number, condition in enumerate(study.conditions, start=1):
+            if condition.recommender not in made:
+                place = directory.trained(study.folder(condition))
+                model = _trained(condition.scenario, to_train, place, advance)
+                models[condition.recommender] = model
+                made[condition.recommender] = RecommenderProposer(
+                    model, prepared.split, known, 2 * study.scenario.n, recorded, journal, plantings, learners
+                )
+            # A forecast, which writes nothing down, has no answers to learn from.
+            if condition.scenario.learning.retrain_every is not None and journal is not None:
+                names = list(condition.audience.lengths)
+                folder = directory.retrained / str(number)
+                learner = Learner(condition.scenario, to_train, models[condition.recommender], folder, names)
+                learners |= dict.fromkeys(names, learner)
     return {condition.name: made[condition.recommender] for condition in study.conditions}
 
 

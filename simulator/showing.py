@@ -89,7 +89,7 @@ def shown_to(scenario: Scenario, user: str, stages: Stages) -> Shown:
         some = ", ".join(dataset.users["user_id"].iloc[:5])
         raise ScenarioError(f"{study.label} has no user {user!r} after its filters; it has {some}, ...")
     names = item_names(condition.script.family, dataset.items)
-    audience = replace(condition.audience, users=rows)
+    audience = replace(condition.audience, users=rows, newcomers=rows[:0])
     arm = next(iter(audience.lengths))
     members = make_members(scenario, study.prepared, audience, "test", names=names)
     held_out = scenario.slates.source == "held_out"

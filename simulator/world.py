@@ -13,7 +13,9 @@ import mesa
 from agents.asking import USABLE
 from agents.encounters import Encounter
 from agents.user import UserAgent
+from simulator.attendance import Attendance, accepted_share
 from simulator.refinement import Answer, RefinementError, Replace, preference_levels, repair_generator
+from simulator.scenario.living import Population
 from simulator.transcript.parts import FAILED, part_of
 from simulator.transcript.turns import Turn
 
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from simulator.transcript.proposals import Proposal
 
 
+STILL = Population()
+"""Everybody is there, always."""
+
+
 @dataclass(frozen=True)
 class Member:
     """One user of the population in one arm."""
@@ -47,6 +53,8 @@ class Member:
     """Of held-out items and known negatives, by item id; only metrics may look."""
     replicate: int = 0
     """How often the same user was put into the arm before."""
+    newcomer: bool = False
+    """Whether it joins later."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,12 @@ class World(mesa.Model):
         first_round: int = 1,
         names: Mapping[str, str] | None = None,
         planting: Planting | None = None,
+        population: Population = STILL,
     ) -> None:
         """`titles` by item id, `labels` are the names of data and client that every turn carries.
 
         `names`, by item id, is what users are told of items where that is not the title; `planting` knows which item is planted
-        among them, and under which title.
+        among them, and under which title; `population` says who is there in a round.
         """
         super().__init__(seed=rules.seed)
         self.phase = phase
@@ -95,12 +104,19 @@ class World(mesa.Model):
         self._nulls, self._rules, self._labels = nulls, rules, labels
         self._targets: dict[UserAgent, tuple[str, ...]] = {}
         self._ratings: dict[UserAgent, Mapping[str, float]] = {}
-        self._population: dict[tuple[str, int], list[UserAgent]] = defaultdict(list)
+        self._population: dict[tuple[str, int], dict[str, UserAgent]] = defaultdict(dict)
+        arrivals: dict[tuple[str, int], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
         for member in members:
             agent = UserAgent(self, member.arm, member.user_id, member.persona, member.memory, script)
             self._targets[agent] = member.targets
             self._ratings[agent] = member.ratings
-            self._population[member.arm, member.replicate].append(agent)
+            self._population[member.arm, member.replicate][member.user_id] = agent
+            arrivals[member.arm, member.replicate][member.newcomer].append(member.user_id)
+        self.attendance = {
+            (arm, replicate): Attendance(population, rules.seed, replicate, *users)
+            for (arm, replicate), users in arrivals.items()
+        }
+        """Who is there, by arm and replicate."""
         self._offered: list[tuple[UserAgent, Proposal]] = []
         self._asked: list[Sequence[Request]] = []
         self._accepted: dict[UserAgent, list[str]] = defaultdict(list)
@@ -117,7 +133,7 @@ class World(mesa.Model):
         )
 
     def step(self) -> None:
-        """One round for every user of every arm; arms, replicates and users always in the order they were given."""
+        """One round for every user that is there; arms, replicates and users always in the order they were given."""
         self.settle(self._ask(self.observe()))
 
     def observe(self) -> list[Request]:
@@ -141,10 +157,14 @@ class World(mesa.Model):
         """The second half: what comes of the answers to `observe`, one for each request."""
         left = iter(records)
         self.latest = []
+        shares: dict[tuple[str, int], list[tuple[str, float | None]]] = defaultdict(list)
         for (agent, proposal), requests in zip(self._offered, self._asked, strict=True):
             turn = self._turn(agent, proposal, requests, list(islice(left, len(requests))))
             self.latest.append(turn)
+            shares[turn.arm, turn.replicate].append((turn.user_id, accepted_share(turn)))
             self._learn(agent, turn)
+        for group, told in shares.items():
+            self.attendance[group].settle(told)
         self.turns.extend(self.latest)
         self.datacollector.collect(self)
 
@@ -167,17 +187,22 @@ class World(mesa.Model):
         self.turns[-len(told) :] = self.latest = told
 
     def _propose(self, arm: str, replicate: int) -> list[tuple[UserAgent, Proposal]]:
-        agents = self._population[arm, replicate]
+        agents, attendance = self._population[arm, replicate], self.attendance[arm, replicate]
+        present = attendance.present(self._round)
         proposals = self._proposer.propose(
             arm,
             self.phase,
             replicate,
             self._round,
-            [agent.user_id for agent in agents],
-            {agent.user_id: self._accepted[agent] for agent in agents},
-            {agent.user_id: self._shown[agent] for agent in agents},
+            present,
+            {user: self._accepted[agent] for user, agent in agents.items()},
+            {user: self._shown[agent] for user, agent in agents.items()},
         )
-        return list(zip(agents, proposals, strict=True))
+        for proposal in proposals:
+            if not proposal.items:
+                attendance.exhausted(proposal.user_id)
+        offered = zip(present, proposals, strict=True)
+        return [(agents[user], proposal) for user, proposal in offered if proposal.items]
 
     def _turn(
         self, agent: UserAgent, proposal: Proposal, requests: Sequence[Request], records: Sequence[Record]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from simulator.scenario.arms import Arm
+    from simulator.scenario.living import Population
     from simulator.scenario.schema import Scenario
 
 VALIDATION_ROUND = 0
@@ -25,7 +26,7 @@ class Group(NamedTuple):
     replicate: int
     round: int
     users: int
-    """How many."""
+    """How many; in a population that comes and goes, at the start."""
 
 
 def validation_users(scenario: Scenario) -> int:
@@ -46,6 +47,11 @@ def groups(scenario: Scenario) -> Iterator[Group]:
             for name in arm.lengths:
                 for replicate in range(scenario.replicates):
                     yield Group(name, "test", replicate, number, scenario.users.count)
+
+
+def populations(scenario: Scenario) -> dict[str, Population]:
+    """Who is there, by the name under which turns of an arm are recorded."""
+    return {name: arm.scenario.population for arm in arms_of(scenario) for name in arm.lengths}
 
 
 def references(arms: Sequence[Arm]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInf
 from recommender.configuration import ColdStart, Setup
 from scenarios.arms import either, some_arm
 from scenarios.section import Count, FilePath, PositiveInts, Section, Share, increasing, named
+from simulator.scenario.living import Learning, Population
 from simulator.scenario.study_plan import StudyPlan  # noqa: TC001 - pydantic reads the annotation
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
@@ -309,8 +310,19 @@ _OF_AN_ARM = (
     "slates",
     "recommender",
     "features",
+    "population",
+    "learning",
 )
-_SHARED = frozenset({"users.count", "users.cache", "slates.source"})
+_SHARED = frozenset(
+    {
+        "users.count",
+        "users.cache",
+        "slates.source",
+        "population.pages",
+        "population.newcomers",
+        "population.newcomer_history",
+    }
+)
 
 
 def _changeable(key: str) -> str:
@@ -346,6 +358,10 @@ class Scenario(Setup):
     """What is planted among it."""
     rounds: Count = 1
     """Rounds of propose, ask, refine."""
+    population: Population = Population()
+    """Who is there in each of them."""
+    learning: Annotated[Learning, Field(validate_default=True)] = Learning()
+    """What the recommender makes of the answers."""
     n: Count = 10
     """Length N of the final list; 2N are proposed."""
     cutoffs: PositiveInts = (1, 5, 10)
@@ -381,6 +397,24 @@ class Scenario(Setup):
         slates = info.data.get("slates")
         if slates is not None and slates.source == "held_out" and value > 1:
             raise ValueError(f"should be 1: a user has one slate of held-out items, not {value}")
+        return value
+
+    @field_validator("population")
+    @classmethod
+    def _whole_sessions(cls, value: Population, info: ValidationInfo) -> Population:
+        rounds = info.data.get("rounds")
+        if rounds is not None and rounds % value.pages:
+            raise ValueError(f"should have pages that divide the rounds, as {value.pages} does not {rounds}")
+        return value
+
+    @field_validator("learning")
+    @classmethod
+    def _somebody_learns(cls, value: Learning, info: ValidationInfo) -> Learning:
+        slates = info.data.get("slates")
+        if value.retrain_every is not None and slates is not None and slates.source == "held_out":
+            raise ValueError(
+                "should have no retrain_every: slates of held-out items have no recommender to train"
+            )
         return value
 
     @field_validator("refinement")

@@ -89,6 +89,11 @@ class RunDirectory(TrainedDirectory):
             shutil.copyfile(file, place)
 
     @property
+    def retrained(self) -> Path:
+        """A folder of recommenders that were trained further: NUMBER OF THE ARM/LENGTH-REPLICATE/BEFORE ROUND."""
+        return self.path / "retrained"
+
+    @property
     def manifest(self) -> Path:
         """Versions, hashes, seeds, who answered."""
         return self.path / "manifest.json"
@@ -132,6 +137,11 @@ class RunDirectory(TrainedDirectory):
     def items(self) -> Path:
         """The items of all slates: title and train interactions."""
         return self.path / "items.parquet"
+
+    @property
+    def users(self) -> Path:
+        """The users of the test, in their order, and who of them joins later."""
+        return self.path / "users.parquet"
 
     @property
     def summary(self) -> Path:

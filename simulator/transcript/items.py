@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recommender.trained_directory import whole_file
+from simulator.measures.sessions import Catalogue
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from simulator.transcript.turns import Turn
 
 _COLUMNS = ("title", "train_interactions", "data")
+_GENRES = "genres"
+"""A column that runs of earlier versions lack."""
 
 
 def items_of(turns: Iterable[Turn], split: Split) -> pd.DataFrame:
-    """Title, train interactions and name of the data, for every item of a slate, by item id, in the order of the catalogue."""
+    """Title, train interactions, genres and name of the data, for every item of a slate, by item id, in the order of the catalogue."""
     offered = {item for turn in turns for item in turn.slate}
     items = split.dataset.items
     counts = np.bincount(split.train.item, minlength=len(items))
@@ -29,6 +32,7 @@ def items_of(turns: Iterable[Turn], split: Split) -> pd.DataFrame:
         "item_id": items["item_id"],
         "title": items["title"],
         "train_interactions": counts,
+        _GENRES: items["genres"].map(list),
         "data": split.dataset.label,
     }
     table = pd.DataFrame(columns).set_index("item_id")
@@ -45,6 +49,18 @@ def titles_of(items: pd.DataFrame) -> dict[str, str]:
     return dict(zip(items.index.tolist(), items["title"].tolist(), strict=True))
 
 
+def catalogue_of(items: pd.DataFrame, size: int, interactions: int) -> Catalogue:
+    """The table of `items_of` for measures over rounds; `size` and train `interactions` are of the whole catalogue."""
+    genres = items[_GENRES] if _GENRES in items else pd.Series([[]] * len(items), index=items.index)
+    names = sorted({genre for row in genres for genre in row})
+    number = {genre: at for at, genre in enumerate(names)}
+    matrix = np.zeros((len(items), len(names)), dtype=np.float32)
+    for row, own in enumerate(genres):
+        matrix[row, [number[genre] for genre in own]] = 1
+    counts = items["train_interactions"].to_numpy(dtype=np.int64)
+    return Catalogue({item: row for row, item in enumerate(items.index)}, matrix, counts, size, interactions)
+
+
 def write_items(path: Path, items: pd.DataFrame) -> None:
     """Write the table of `items_of`; the file is whole or not there."""
     with whole_file(path) as file:
@@ -55,6 +71,6 @@ def read_items(path: Path) -> pd.DataFrame:
     """Read it back; TranscriptError if it is no such table."""
     try:
         table = pd.read_parquet(path).set_index("item_id")
-        return table[list(_COLUMNS)]
+        return table[[*_COLUMNS, *table.columns.intersection([_GENRES])]]
     except (OSError, ValueError, KeyError) as error:
         raise TranscriptError(f"{path}: not a table of items: {error}") from None

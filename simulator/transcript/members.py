@@ -28,6 +28,7 @@ _VERBATIM = (
     "metrics.json",
     "per_user.parquet",
     "items.parquet",
+    "users.parquet",
 )
 _CANDIDATES = tuple(f"candidates-{phase}.parquet" for phase in ("validation", "test"))
 _NAMES = (*REDACTED, *_VERBATIM, *_CANDIDATES, WEIGHTS)

@@ -10,24 +10,29 @@ import pandas as pd
 from agents.llm import Draw
 from agents.reflection import REFLECTION
 from recommender.trained_directory import read_json
+from simulator.attendance import Attendance, accepted_share
 from simulator.measures.arms import compared
 from simulator.measures.injection import Planted
 from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import summarise
+from simulator.measures.sessions import Sessions, told_of_sessions
 from simulator.scenario.declared import declared
-from simulator.scenario.plan import groups
-from simulator.transcript.items import popularity_of, read_items
+from simulator.scenario.plan import groups, populations
+from simulator.transcript.items import catalogue_of, popularity_of, read_items
 from simulator.transcript.leaves import leaves
 from simulator.transcript.manifest import recorded_arms
 from simulator.transcript.parts import FAILED, combined_again
 from simulator.transcript.turns import TranscriptError, turn_of
+from simulator.transcript.users import read_users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from simulator.measures.sessions import Catalogue
     from simulator.scenario import Scenario
+    from simulator.scenario.plan import Group
     from simulator.transcript.directory import RunDirectory
     from simulator.transcript.parts import Part
     from simulator.transcript.proposals import Proposal
@@ -62,6 +67,7 @@ class TurnChecks:
         self._calls, self._slates, self._found = calls, slates, found
         self._prompts = _prompts_by_name(manifest)
         self._places: dict[Place, int] = {}
+        self._shares: dict[Place, float | None] = {}
         self._asked: set[str] = set()
 
     def check(self) -> None:
@@ -72,6 +78,9 @@ class TurnChecks:
         tested = planted.watched(turn for turn in self._turns() if turn.phase == "test")
         meters = self._meters()
         watched = tested if meters is None else meters.watched(tested)
+        sessions = self._sessions()
+        if sessions is not None:
+            watched = sessions[0].watched(watched)
         table = None if scenario is None else per_user(watched, scenario)
         for _ in tested:  # without a scenario nothing else reads them
             pass
@@ -95,6 +104,9 @@ class TurnChecks:
             if planted.told(references := declared(scenario).references, scenario.seed) is not None:
                 told = {"injection": planted.told(references, scenario.seed)}
                 self._check_summary("planted items", "injection", told)
+            if sessions is not None:
+                computed = told_of_sessions(sessions[0], scenario, sessions[1])
+                self._check_summary("the world over rounds", "sessions", computed)
             if meters is not None:
                 self._check_summary("meters", "meters", {"meters": meters.told(scenario.seed)})
 
@@ -119,6 +131,22 @@ class TurnChecks:
             return None
         return Meters(popularity_of(items))
 
+    def _sessions(self) -> tuple[Sessions, Catalogue] | None:
+        """What gathers the turns of a world of several rounds; None of one round, of an earlier version, or with a fault."""
+        run, scenario = self._run, self._scenario
+        if scenario is None or scenario.rounds == 1 or not (run.summary.is_file() and run.items.is_file()):
+            return None
+        sizes = read_json(run.summary).get("catalogue")
+        if sizes is None:
+            return None
+        try:
+            people, items = read_users(run.users), read_items(run.items)
+        except TranscriptError as error:
+            self._found.fault(run.users, None, f"{error}; {_REPLAY}")
+            return None
+        catalogue = catalogue_of(items, sizes["items"], sizes["train_interactions"])
+        return Sessions(catalogue, people, populations(scenario), scenario.seed, scenario.rounds), catalogue
+
     def _turns(self) -> Iterator[Turn]:
         path = self._run.turns
         with path.open("rb") as file:
@@ -133,6 +161,7 @@ class TurnChecks:
                 for fault in self._faults_of(turn):
                     self._found.fault(path, number, f"{fault}; {_REPLAY}")
                 self._places.setdefault(turn.place, number)
+                self._shares[turn.place] = accepted_share(turn)
                 self._asked.update(turn.requests)
                 if turn.reflection is not None:
                     self._asked.add(turn.reflection)
@@ -203,21 +232,7 @@ class TurnChecks:
         if self._scenario is None:
             found.notes.append(f"{path.name}: not compared with the plan, which the scenario holds")
             return
-        users: dict[tuple[str, int], list[str]] = {}
-        planned: list[Place] = []
-        for group in groups(self._scenario):
-            phase = group.phase, group.users
-            if phase not in users:
-                # Who was drawn is in no file but the slates; every arm, replicate and round has the same users.
-                users[phase] = [place[4] for place in self._slates if place[:4] == group[:4]]
-                if len(users[phase]) != group.users:
-                    found.fault(
-                        self._run.proposals,
-                        None,
-                        f"{len(users[phase]):,} users have a slate in {group.arm}, {group.phase}, round "
-                        f"{group.round}, and the scenario plans {group.users:,}; restore the file from a copy",
-                    )
-            planned += [(*group[:4], user) for user in users[phase]]
+        planned = list(self._planned(self._scenario))
         missing = [place for place in planned if place not in self._places]
         for place in missing:
             found.fault(path, None, f"the planned turn of {named(place)} is missing; {_REPLAY}")
@@ -226,14 +241,69 @@ class TurnChecks:
         for place in invented:
             found.fault(path, self._places[place], f"no turn of {named(place)} was planned; {_REPLAY}")
         for place in self._slates.keys() - known:
-            found.fault(
-                self._run.proposals, None, f"no slate of {named(place)} was planned; restore the file"
-            )
+            if self._slates[place].items:
+                found.fault(
+                    self._run.proposals, None, f"no slate of {named(place)} was planned; restore the file"
+                )
         if not (missing or invented) and planned != list(self._places):
             place = next(one for one, other in zip(self._places, planned, strict=True) if one != other)
             found.fault(
                 path, self._places[place], f"the turn of {named(place)} is out of its order; {_REPLAY}"
             )
+
+    def _planned(self, scenario: Scenario) -> Iterator[Place]:
+        """Places in their order; in a population that comes and goes they follow from the turns before."""
+        path, found = self._run.users, self._found
+        attendances: dict[tuple[str, int], Attendance] = {}
+        users: dict[tuple[str, int], list[str]] = {}
+        population = populations(scenario)
+        people = None
+        if not all(rules.still for rules in population.values()):
+            try:
+                people = read_users(path)
+            except TranscriptError as error:
+                found.fault(path, None, f"{error}; {_REPLAY}")
+        for group in groups(scenario):
+            if group.phase == "test":
+                key = group.arm, group.replicate
+                if key not in attendances:
+                    attendances[key] = Attendance(
+                        population[group.arm],
+                        scenario.seed,
+                        group.replicate,
+                        people.residents if people else self._proposed_to(group),
+                        people.newcomers if people else (),
+                    )
+                yield from self._attending(group, attendances[key])
+                continue
+            phase = group.phase, group.users
+            if phase not in users:
+                users[phase] = self._proposed_to(group)
+            yield from ((*group[:4], user) for user in users[phase])
+
+    def _attending(self, group: Group, attendance: Attendance) -> Iterator[Place]:
+        shares: list[tuple[str, float | None]] = []
+        for user in attendance.present(group.round):
+            place = (*group[:4], user)
+            slate = self._slates.get(place)
+            if slate is not None and not slate.items:
+                attendance.exhausted(user)
+                continue
+            shares.append((user, self._shares.get(place)))
+            yield place
+        attendance.settle(shares)
+
+    def _proposed_to(self, group: Group) -> list[str]:
+        """Who was drawn where everybody is there: the slates tell; every arm, replicate and round has the same users."""
+        users = [place[4] for place in self._slates if place[:4] == group[:4]]
+        if len(users) != group.users:
+            self._found.fault(
+                self._run.proposals,
+                None,
+                f"{len(users):,} users have a slate in {group.arm}, {group.phase}, round "
+                f"{group.round}, and the scenario plans {group.users:,}; restore the file from a copy",
+            )
+        return users
 
     def _check_metrics(self, computed: Mapping[str, Any]) -> None:
         path, before = self._run.metrics, len(self._found.faults)
