@@ -10,6 +10,7 @@ import pandas as pd
 from recommender.study.style import ACCENT, INK, MUTED, PALETTE
 from simulator.measures.fidelity import AUDIENCE
 from simulator.measures.meters import ACCEPTED_POPULARITY, ECHO, POPULARITY
+from simulator.report.curves import SAYS, curves_chart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +54,7 @@ def figures(
     makers = (
         _forest(summary),
         _paired(summary, per_user),
+        _curves(summary),
         _lists(metrics),
         _statuses(summary),
         _by_slot(summary),
@@ -64,6 +66,11 @@ def figures(
     for figure in makers:
         if figure is not None:
             yield figure._replace(chart=_styled(figure.chart))
+
+
+def _curves(summary: Mapping[str, Any]) -> Figure | None:
+    chart = curves_chart(summary.get("sessions") or {})
+    return None if chart is None else Figure("sessions", "The world, session by session", SAYS, chart)
 
 
 def _forest(summary: Mapping[str, Any]) -> Figure | None:

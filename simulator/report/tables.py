@@ -8,6 +8,7 @@ import pandas as pd
 
 from simulator.measures.injection import MEASURES
 from simulator.measures.meters import METERS
+from simulator.report.curves import sessions_rows
 from simulator.report.figures import LISTS
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ def tables(summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterator[T
     yield _metrics(metrics)
     if found := summary.get("against_reference"):
         yield _comparison(found, summary["study"])
+    if summary.get("sessions"):
+        shown, values = sessions_rows(summary)
+        title = "The world over sessions; mean [95 % interval over replicates]"
+        yield Table("sessions", title, _frame(shown), pd.DataFrame(values))
     yield _replies(summary["replies"])
     if meters := summary.get("meters"):
         yield _meters(meters)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.comparison import comparison_lines, comparison_tables
+from simulator.report.curves import sessions_table
 from simulator.report.fidelity import fidelity_tables, verdict_lines
 from simulator.report.injection import injection_table
 from simulator.report.meters import meter_lines, meters_table
@@ -238,6 +239,8 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
 
 
 def _show_meters(console: Console, summary: Mapping[str, Any]) -> None:
+    if summary.get("sessions"):
+        console.print(sessions_table(summary))
     if planted := summary.get("injection"):
         console.print(injection_table(planted))
     if meters := summary.get("meters"):  # a run of before has none
