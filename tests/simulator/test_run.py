@@ -12,7 +12,7 @@ from small_runs import simulate
 
 FILES = (
     "scenario.yaml manifest.json calls.jsonl proposals.jsonl recommender.pt training.json turns.jsonl metrics.json "
-    "per_user.parquet items.parquet summary.json"
+    "per_user.parquet items.parquet users.parquet summary.json"
 ).split()
 FIELDS = (
     "arm replicate round user_id slate scores shown status ranking accepted rejected undecided missing duplicate unknown "
@@ -231,6 +231,7 @@ def test_every_output_of_the_audience_calls_the_stand_in_what_it_is(run, chosen)
         "training.json",
         "proposals.jsonl",
         "items.parquet",
+        "users.parquet",
     }  # where the audience has no part
     for finished in (run, chosen):
         for name, text in texts(finished):
