@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prompts import ListForm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Experience:
     """One item of the past; `rating` is None where it was accepted in the simulation, or the data have none."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import mesa
@@ -158,12 +157,12 @@ class UserAgent(mesa.Agent):
         name, params = self.persona.name, script.params_of_calls()
         earlier, history = self._past()
         memory = script.memory.render({"name": name, "history": history})
-        requests = []
+        task, requests = self._task, []
         for part, offer in enumerate(self._offers):
             feedback = script.feedback.render({"name": name, "candidates": form.rows(offer.titles)})
             requests.append(
                 Request(
-                    messages=(self._task, Message("user", _paragraphs([memory, earlier, feedback]))),
+                    messages=(task, Message("user", _paragraphs([memory, earlier, feedback]))),
                     model=script.model,
                     params=script.held_to_schema(params, len(offer.titles)),
                     draw=Draw(self.user_id, turn, replicate, part),
@@ -171,6 +170,10 @@ class UserAgent(mesa.Agent):
                 )
             )
         return tuple(requests)
+
+    def forget_offers(self) -> None:
+        """Once they are decided on, so that a large population holds no more prompts than are being answered."""
+        self._offers, self._sighted = (), ()
 
     def _orders(self, size: int, turn: int) -> list[tuple[int, ...]]:
         """The places of the slate in each prompt."""
@@ -184,7 +187,7 @@ class UserAgent(mesa.Agent):
             for number in range(asking.permutations)
         ]
 
-    @cached_property
+    @property
     def _task(self) -> Message:
         """What is the same in every round."""
         script = self.script
@@ -222,11 +225,11 @@ class UserAgent(mesa.Agent):
         offers = tuple(
             Offer(titles, offer.order) for titles, offer in zip(self._sighted, self._offers, strict=True)
         )
-        told = []
+        task, told = self._task, []
         for request, offer in zip(requests, offers, strict=True):
             rows = "\n".join(f"[{at}] {title}" for at, title in enumerate(offer.titles, start=1))
             feedback = script.feedback.render({"name": self.persona.name, "candidates": rows})
-            told.append(replace(request, messages=(self._task, Message("user", feedback))))
+            told.append(replace(request, messages=(task, Message("user", feedback))))
         return told, offers
 
     def _read(self, offer: Offer, said: Completion | None) -> Reading:

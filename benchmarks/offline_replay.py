@@ -23,6 +23,7 @@ from agents.user import UserAgent
 from simulator import experiment, outcome, refinement, run
 from simulator.proposing import RecordedProposer
 from simulator.transcript.journal import CallJournal
+from simulator.transcript.turns import TurnWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,13 +38,13 @@ def main(arguments: Sequence[str]) -> int:
     sys.addaudithook(_refuse)
     socket.socket = _no_socket  # type: ignore[assignment, misc]
     began = _Clock()
-    write = outcome.write_turns
+    leave = TurnWriter.__exit__
 
-    def written(*args: Any) -> None:
-        write(*args)
+    def left(*args: Any) -> None:
+        leave(*args)
         began.stop()
 
-    outcome.write_turns = written
+    TurnWriter.__exit__ = left  # type: ignore[method-assign]
     experiment.CallJournal = began.starting(CallJournal)  # type: ignore[misc]
     if "--parts" in options:
         _time_parts()
@@ -96,7 +97,7 @@ def _time_parts() -> None:
     _timed(UserAgent, "decide", "replies: parsing")
     _timed(EmbeddedClient, "verdict", "null users")
     _timed(refinement.Fuse, "refine", "refining")
-    _timed(outcome, "write_turns", "turns: writing")
+    _timed(TurnWriter, "write", "turns: writing")
     _timed(outcome, "per_user", "metrics")
     _timed(outcome, "summarise", "metrics")
     _timed(outcome, "paired_differences", "metrics")

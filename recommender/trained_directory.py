@@ -79,10 +79,14 @@ def new_folder(out: Path | None, runs: Path, name: str) -> Path:
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to that takes its place at the end of the block, whole, or not at all."""
     part = path.with_suffix(path.suffix + ".part")
-    with part.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     part.replace(path)
 
 

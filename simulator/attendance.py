@@ -78,6 +78,12 @@ class Attendance:
         return [user for user in self._members if user not in self._gone]
 
     @property
+    def contentment(self) -> float:
+        """Mean satisfaction of those who have not left; not a number where all have."""
+        members = self.members if self._gone else self._members
+        return sum(map(self.satisfaction, members)) / len(members) if members else float("nan")
+
+    @property
     def retention(self) -> float:
         """Share of the first round's population that has not left."""
         return 1 - len(self._residents & self._gone) / len(self._residents)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from recommender.stages import peak_mib
 from recommender.trained_directory import read_json, whole_file, write_json
 from simulator.measures import fidelity
 from simulator.measures.arms import compared
-from simulator.measures.asking import asking
-from simulator.measures.audience import calls, replies
+from simulator.measures.asking import Asking
+from simulator.measures.audience import Calls, Replies
 from simulator.measures.injection import Planted
 from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
@@ -22,15 +22,15 @@ from simulator.scenario.declared import declared
 from simulator.scenario.plan import populations
 from simulator.sending import cost_told
 from simulator.transcript.items import catalogue_of, items_of, popularity_of, write_items
-from simulator.transcript.turns import write_turns
+from simulator.transcript.turns import TurnWriter, read_turns
 from simulator.transcript.users import people_of, write_users
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from agents.llm import Budget
+    from agents.llm import Budget, Record
     from recommender.stages import Stages
     from simulator.game import Game, Played
     from simulator.measures.sessions import Catalogue
@@ -70,52 +70,94 @@ def measured(
     stages: Stages,
 ) -> Outcome:
     """Play a game, and write down what came of it; the summary last, which says that the run is complete."""
-    scenario = study.scenario
-    played = game.play_all()
+    scenario, split = study.scenario, study.prepared.split
+    asked, used = Asking(), Calls()
+    with TurnWriter(directory.turns) as writer:
+        played = game.play_all(_Gathered(writer, asked, used))
     with stages.stage("metrics"):
-        write_turns(directory.turns, game.turns)
-        tested = [turn for turn in game.turns if turn.phase == "test"]
-        items = items_of(game.turns, study.prepared.split)
-        write_items(directory.items, items)
-        meters = Meters(popularity_of(items))
-        planted = Planted()
-        sessions, catalogue = _sessions(study, directory, items)
-        table = per_user(sessions.watched(planted.watched(meters.watched(tested))), scenario)
+        items = items_of(split)
+        catalogue = catalogue_of(items, len(split.dataset.items), len(split.train))
+        watching = _Watching(
+            Replies(), Meters(popularity_of(items)), Planted(), _sessions(study, directory, catalogue), set()
+        )
+        # From the file, as anybody could: no number rests on what the file does not say, and no run on the memory for its turns.
+        tested = watching.tested(read_turns(directory.turns))
+        kept = list(tested) if scenario.slates.source == "held_out" else []
+        table = per_user(kept or tested, scenario)
+        write_items(directory.items, items[items.index.isin(list(watching.offered))])
         with whole_file(directory.per_user) as file:
             table.to_parquet(file, index=False)
         metrics = summarise(table, scenario.seed)
         write_json(directory.metrics, metrics)
-    used = calls(game.records)
     summary = {
         "data": study.label,
         **_told_of_arms(study, directory, arms, played),
         "steps": [asdict(step) for step in study.prepared.split.steps],
         "skipped": [asdict(skipped) for skipped in study.prepared.split.dataset.skipped],
         "differences": paired_differences(table, scenario.seed),
-        "fidelity": _fidelity(tested, table, scenario),
+        "fidelity": _fidelity(kept, table, scenario),
         **(compared(table, declared(scenario), scenario.seed) if study.compares else {}),
-        "meters": meters.told(scenario.seed),
-        "injection": planted.told(declared(scenario).references if study.compares else {}, scenario.seed),
-        **told_of_sessions(sessions, scenario, catalogue),
-        "replies": replies(game.turns),
-        "asking": asking(game.turns, game.records),
-        "calls": used,
+        "meters": watching.meters.told(scenario.seed),
+        "injection": watching.planted.told(
+            declared(scenario).references if study.compares else {}, scenario.seed
+        ),
+        **(told_of_sessions(watching.sessions, scenario, catalogue) if watching.sessions else {}),
+        "replies": watching.replies.told(),
+        "asking": asked.told(),
+        "calls": used.told(),
         "cost": None if manifest["replay_of"] else cost_told(budgets),
         "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
         "peak_mib": round(peak_mib(), 1),
     }
-    write_json(directory.manifest, {**manifest, "models_returned": used["models"]})
+    write_json(directory.manifest, {**manifest, "models_returned": used.told()["models"]})
     write_json(directory.summary, summary)
     return Outcome(directory, scenario, summary, metrics)
 
 
-def _sessions(study: Study, directory: RunDirectory, items: pd.DataFrame) -> tuple[Sessions, Catalogue]:
-    """What watches the world over rounds; writes down who its users are."""
-    scenario, split, audience = study.scenario, study.prepared.split, study.conditions[0].audience
-    people = people_of(split, audience.users, audience.newcomers)
+class _Gathered(NamedTuple):
+    """What needs the calls of turns beside them, as they come."""
+
+    writer: TurnWriter
+    asking: Asking
+    calls: Calls
+
+    def add(self, turns: Sequence[Turn], records: Sequence[Record]) -> None:
+        self.writer.write(turns)
+        self.asking.add(turns, records)
+        self.calls.add(records)
+
+
+class _Watching(NamedTuple):
+    """What is measured of turns as they pass."""
+
+    replies: Replies
+    meters: Meters
+    planted: Planted
+    sessions: Sessions | None
+    offered: set[str]
+    """Items of all slates."""
+
+    def tested(self, turns: Iterable[Turn]) -> Iterator[Turn]:
+        """Those of the test; each is measured as it passes."""
+        for turn in turns:
+            self.replies.add(turn)
+            self.offered.update(turn.slate)
+            if turn.phase == "test":
+                self.meters.add(turn)
+                self.planted.add(turn)
+                if self.sessions is not None:
+                    self.sessions.add(turn)
+                yield turn
+
+
+def _sessions(study: Study, directory: RunDirectory, catalogue: Catalogue) -> Sessions | None:
+    """What watches a world of several rounds; writes down who its users are."""
+    scenario, audience = study.scenario, study.conditions[0].audience
+    people = people_of(study.prepared.split, audience.users, audience.newcomers)
     write_users(directory.users, people, study.label)
-    catalogue = catalogue_of(items, len(split.dataset.items), len(split.train))
-    return Sessions(catalogue, people, populations(scenario), scenario.seed, scenario.rounds), catalogue
+    if scenario.rounds == 1:
+        return None
+    return Sessions(catalogue, people, populations(scenario), scenario.seed, scenario.rounds)
 
 
 def _told_of_arms(

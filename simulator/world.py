@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -95,12 +95,12 @@ class World(mesa.Model):
         super().__init__(seed=rules.seed)
         self.phase = phase
         self._round = first_round - 1
-        self.turns: list[Turn] = []
         self.latest: list[Turn] = []
-        """Turns of the newest round."""
+        """Turns of the newest round, but for those that were taken away."""
         self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
         self._names = titles if names is None else names
         self._planting = planting
+        self._templates = script.hashes()
         self._nulls, self._rules, self._labels = nulls, rules, labels
         self._targets: dict[UserAgent, tuple[str, ...]] = {}
         self._ratings: dict[UserAgent, Mapping[str, float]] = {}
@@ -117,18 +117,23 @@ class World(mesa.Model):
             for (arm, replicate), users in arrivals.items()
         }
         """Who is there, by arm and replicate."""
-        self._offered: list[tuple[UserAgent, Proposal]] = []
-        self._asked: list[Sequence[Request]] = []
+        self._offered: deque[tuple[UserAgent, Proposal]] = deque()
+        """Of this round, what nobody was asked about yet."""
+        self._open: list[tuple[UserAgent, Proposal, Sequence[Request]]] = []
+        """What was asked and not answered."""
+        self._told: list[tuple[UserAgent, Proposal]] = []
+        """Of this round, what was answered and may be summed up."""
+        self._shares: dict[tuple[str, int], list[tuple[str, float | None]]] = defaultdict(list)
+        self._counts = _Counts()
         self._accepted: dict[UserAgent, list[str]] = defaultdict(list)
         self._shown: dict[UserAgent, list[str]] = defaultdict(list)
         self.datacollector = mesa.DataCollector(
             model_reporters={
-                "turns": lambda world: len(world.latest),
-                "acceptance": lambda world: _share(
-                    sum(len(turn.accepted) for turn in world.latest),
-                    sum(len(turn.slate) for turn in world.latest),
-                ),
-                "statuses": lambda world: dict(Counter(turn.status for turn in world.latest)),
+                "turns": lambda _: self._counts.turns,
+                "acceptance": lambda _: _share(self._counts.accepted, self._counts.proposed),
+                "statuses": lambda _: dict(self._counts.statuses),
+                "satisfaction": lambda _: _mean(each.contentment for each in self.attendance.values()),
+                "retention": lambda _: _mean(each.retention for each in self.attendance.values()),
             }
         )
 
@@ -136,55 +141,82 @@ class World(mesa.Model):
         """One round for every user that is there; arms, replicates and users always in the order they were given."""
         self.settle(self._ask(self.observe()))
 
-    def observe(self) -> list[Request]:
-        """The first half of a round: what all users are asked about what is proposed to them."""
-        self._round += 1
-        self._offered = [
-            pair for arm, replicate in self._population for pair in self._propose(arm, replicate)
-        ]
-        self._asked = [
-            agent.observe(
+    def observe(self, most: int | None = None) -> list[Request]:
+        """What users are asked about what is proposed to them, `most` turns of it at once: a round is observed and settled bit by bit.
+
+        With nothing left of a round a new one begins. What a turn comes to does not depend on `most`.
+        """
+        if not self._offered:
+            self._round += 1
+            self.latest, self._told, self._counts = [], [], _Counts()
+            self._offered.extend(
+                pair for arm, replicate in self._population for pair in self._propose(arm, replicate)
+            )
+        size = len(self._offered) if most is None else min(most, len(self._offered))
+        self._open = []
+        for _ in range(size):
+            agent, proposal = self._offered.popleft()
+            requests = agent.observe(
                 tuple(self._called(agent, item) for item in proposal.items),
                 self._round,
                 proposal.replicate,
                 tuple(self._titles[item] for item in proposal.items),
             )
-            for agent, proposal in self._offered
-        ]
-        return [request for requests in self._asked for request in requests]
+            self._open.append((agent, proposal, requests))
+        return [request for *_, requests in self._open for request in requests]
 
-    def settle(self, records: Sequence[Record]) -> None:
-        """The second half: what comes of the answers to `observe`, one for each request."""
-        left = iter(records)
-        self.latest = []
-        shares: dict[tuple[str, int], list[tuple[str, float | None]]] = defaultdict(list)
-        for (agent, proposal), requests in zip(self._offered, self._asked, strict=True):
+    @property
+    def asked(self) -> int:
+        """Turns that wait for their answers."""
+        return len(self._open)
+
+    @property
+    def unfinished(self) -> int:
+        """Turns of this round that nobody was asked for yet."""
+        return len(self._offered)
+
+    def settle(self, records: Sequence[Record]) -> list[Turn]:
+        """What comes of the answers to the last `observe`, one for each request; with the last of them the round is over."""
+        left, turns = iter(records), list[Turn]()
+        keep = self._script.reflecting is not None
+        for agent, proposal, requests in self._open:
             turn = self._turn(agent, proposal, requests, list(islice(left, len(requests))))
-            self.latest.append(turn)
-            shares[turn.arm, turn.replicate].append((turn.user_id, accepted_share(turn)))
+            turns.append(turn)
+            self._counts.add(turn)
+            self._shares[turn.arm, turn.replicate].append((turn.user_id, accepted_share(turn)))
             self._learn(agent, turn)
-        for group, told in shares.items():
-            self.attendance[group].settle(told)
-        self.turns.extend(self.latest)
-        self.datacollector.collect(self)
+            agent.forget_offers()
+            if keep:
+                self._told.append((agent, proposal))
+        self._open = []
+        self.latest.extend(turns)
+        if not self._offered:
+            for group, shares in self._shares.items():
+                self.attendance[group].settle(shares)
+            self._shares.clear()
+            self.datacollector.collect(self)
+        return turns
 
-    def reflects(self) -> bool:
-        """Whether users are to sum up after the round that was settled last."""
+    def take(self) -> list[Turn]:
+        """The turns of this round that are settled, which are not kept here any longer."""
+        taken, self.latest = self.latest, []
+        return taken
+
+    def reflects(self, number: int) -> bool:
+        """Whether users are to sum up after round `number`."""
         reflecting = self._script.reflecting
-        return reflecting is not None and self._round % reflecting.every == 0
+        return reflecting is not None and number % reflecting.every == 0
 
     def reflect(self) -> list[Request]:
         """What users are asked to sum up with, one call for each turn of the round."""
-        return [agent.reflect(self._round, proposal.replicate) for agent, proposal in self._offered]
+        return [agent.reflect(self._round, proposal.replicate) for agent, proposal in self._told]
 
     def reflected(self, records: Sequence[Record]) -> None:
         """What comes of the answers to `reflect`: later rounds tell of it, and the turns say whether there was a note."""
-        told = []
-        for (agent, _), turn, record in zip(self._offered, self.latest, records, strict=True):
-            told.append(
-                replace(turn, reflection=record.key, noted=agent.reflected(record.completion, self._round))
-            )
-        self.turns[-len(told) :] = self.latest = told
+        self.latest = [
+            replace(turn, reflection=record.key, noted=agent.reflected(record.completion, self._round))
+            for (agent, _), turn, record in zip(self._told, self.latest, records, strict=True)
+        ]
 
     def _propose(self, arm: str, replicate: int) -> list[tuple[UserAgent, Proposal]]:
         agents, attendance = self._population[arm, replicate], self.attendance[arm, replicate]
@@ -255,7 +287,7 @@ class World(mesa.Model):
             nulls={name: items(places) for name, places in nulls.items()},
             nulls_accepted={name: items(places) for name, places in nulls_accepted.items()},
             ratings={item: ratings[item] for item in slate if item in ratings},
-            templates=self._script.hashes(),
+            templates=self._templates,
             request=records[0].key,
             error=records[0].error if verdict is None else None,
             ask=asking.way,
@@ -318,5 +350,26 @@ class World(mesa.Model):
         )
 
 
+@dataclass
+class _Counts:
+    """Of a round, as far as it has come."""
+
+    turns: int = 0
+    accepted: int = 0
+    proposed: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def add(self, turn: Turn) -> None:
+        self.turns += 1
+        self.accepted += len(turn.accepted)
+        self.proposed += len(turn.slate)
+        self.statuses[turn.status] += 1
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found) if found else 0.0

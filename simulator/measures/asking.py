@@ -3,52 +3,73 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from agents.llm import Record
     from simulator.transcript.turns import Turn
 
 
-def asking(turns: Sequence[Turn], records: Iterable[Record]) -> dict[str, dict[str, Any]]:
-    """By "arm, phase": the way of asking, its turns, calls and tokens, and each of these for one turn.
+_TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 
-    Counts what the turns rest on, wherever the answers came from: a call that two arms share counts in both. Tokens are None
-    where no answer says how many. For turns of several calls also the statuses of these, and the mean of what probability yes
-    and no had together.
+
+@dataclass
+class _Asked:
+    """Of one arm and phase."""
+
+    way: str
+    turns: int = 0
+    calls: int = 0
+    tokens: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(_TOKENS))
+    """None where no answer says how many."""
+    parts: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    masses: list[float] = field(default_factory=list)
+
+    def told(self) -> dict[str, Any]:
+        counted: dict[str, int | None] = {"calls": self.calls, **self.tokens}
+        per_turn = {
+            name: None if value is None else round(value / self.turns, 1) for name, value in counted.items()
+        }
+        told: dict[str, Any] = {"ask": self.way, "turns": self.turns, **counted, "per_turn": per_turn}
+        if self.parts:
+            told["statuses"] = dict(sorted(self.statuses.items()))
+            told["yes_no_mass"] = sum(self.masses) / len(self.masses) if self.masses else None
+        return told
+
+
+class Asking:
+    """Gathers what the turns of each arm and phase rest on, wherever the answers came from.
+
+    A call that two arms share counts in both.
     """
-    by_key = {record.key: record for record in records}
-    result = {}
-    for arm, phase in dict.fromkeys((turn.arm, turn.phase) for turn in turns):
-        chosen = [turn for turn in turns if (turn.arm, turn.phase) == (arm, phase)]
-        result[f"{arm}, {phase}"] = _of_group(chosen, by_key)
-    return result
 
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], _Asked] = {}
 
-def _of_group(turns: Sequence[Turn], by_key: dict[str, Record]) -> dict[str, Any]:
-    keys = [key for turn in turns for key in turn.requests]
-    said = [record.completion for record in map(by_key.__getitem__, keys) if record.completion is not None]
-    counted = {
-        "prompt_tokens": _sum(completion.usage.prompt_tokens for completion in said),
-        "cached_tokens": _sum(completion.usage.cached_tokens for completion in said),
-        "completion_tokens": _sum(completion.usage.completion_tokens for completion in said),
-    }
-    parts = [part for turn in turns for part in turn.parts]
-    masses = [part.mass for part in parts if part.mass is not None]
-    told: dict[str, Any] = {"ask": turns[0].ask, "turns": len(turns), "calls": len(keys), **counted}
-    told["per_turn"] = {
-        name: None if value is None else round(value / len(turns), 1)
-        for name, value in {"calls": len(keys), **counted}.items()
-    }
-    if parts:
-        told["statuses"] = dict(sorted(Counter(part.status for part in parts).items()))
-        told["yes_no_mass"] = sum(masses) / len(masses) if masses else None
-    return told
+    def add(self, turns: Iterable[Turn], records: Iterable[Record]) -> None:
+        """Gather turns with the records of all their calls; others may be among them."""
+        by_key = {record.key: record.completion for record in records}
+        for turn in turns:
+            group = self._groups.setdefault((turn.arm, turn.phase), _Asked(turn.ask))
+            group.turns += 1
+            for key in turn.requests:
+                group.calls += 1
+                if (said := by_key[key]) is None:
+                    continue
+                for name in _TOKENS:
+                    if (count := getattr(said.usage, name)) is not None:
+                        group.tokens[name] = (group.tokens[name] or 0) + count
+            group.parts += len(turn.parts)
+            group.statuses.update(part.status for part in turn.parts)
+            group.masses += [part.mass for part in turn.parts if part.mass is not None]
 
+    def told(self) -> dict[str, dict[str, Any]]:
+        """By "arm, phase": the way of asking, its turns, calls and tokens, and each of these for one turn.
 
-def _sum(counts: Iterable[int | None]) -> int | None:
-    """None if nothing was counted."""
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+        For turns of several calls also the statuses of these, and the mean of what probability yes and no had together.
+        """
+        return {f"{arm}, {phase}": group.told() for (arm, phase), group in self._groups.items()}

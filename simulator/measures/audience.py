@@ -2,57 +2,114 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
     from agents.llm import Record
     from simulator.transcript.turns import Turn
 
 
-def replies(turns: Sequence[Turn]) -> dict[str, dict[str, Any]]:
-    """By "arm, phase": planned turns, parse statuses, fallbacks, share accepted, and what parsing had to count."""
-    result: dict[str, dict[str, Any]] = {}
-    for arm, phase in dict.fromkeys((turn.arm, turn.phase) for turn in turns):
-        chosen = [turn for turn in turns if (turn.arm, turn.phase) == (arm, phase)]
-        offered = sum(len(turn.slate) for turn in chosen)
-        result[f"{arm}, {phase}"] = {
-            "planned": len(chosen),
-            "statuses": dict(sorted(Counter(turn.status for turn in chosen).items())),
-            "fallback": sum(turn.fallback for turn in chosen),
-            "acceptance": sum(len(turn.accepted) for turn in chosen) / offered if offered else None,
-            **_reflections(chosen),
-            **{
-                name: sum(getattr(turn, name) for turn in chosen)
-                for name in ("missing", "duplicate", "unknown", "ambiguous")
-            },
+_COUNTS = ("missing", "duplicate", "unknown", "ambiguous")
+
+
+@dataclass
+class _Replies:
+    """Of one arm and phase."""
+
+    planned: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    sums: Counter[str] = field(default_factory=Counter)
+
+    def told(self) -> dict[str, Any]:
+        sums = self.sums
+        reflections = {"reflections": {"asked": sums["asked"], "noted": sums["noted"]}}
+        return {
+            "planned": self.planned,
+            "statuses": dict(sorted(self.statuses.items())),
+            "fallback": sums["fallback"],
+            "acceptance": sums["accepted"] / sums["offered"] if sums["offered"] else None,
+            # Nothing where nobody was asked to sum up.
+            **(reflections if sums["asked"] else {}),
+            **{name: sums[name] for name in _COUNTS},
         }
-    return result
 
 
-def _reflections(turns: Sequence[Turn]) -> dict[str, dict[str, int]]:
-    """How many users were asked to sum up, and how many did; nothing where none was."""
-    asked = [turn for turn in turns if turn.reflection is not None]
-    return {"reflections": {"asked": len(asked), "noted": sum(turn.noted for turn in asked)}} if asked else {}
+class Replies:
+    """Gathers turns one by one, and tells what the audience did in each arm and phase."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], _Replies] = defaultdict(_Replies)
+
+    def watched(self, turns: Iterable[Turn]) -> Iterator[Turn]:
+        """The same turns, each gathered as it passes."""
+        for turn in turns:
+            self.add(turn)
+            yield turn
+
+    def add(self, turn: Turn) -> None:
+        """Gather a turn."""
+        group = self._groups[turn.arm, turn.phase]
+        group.planned += 1
+        group.statuses[turn.status] += 1
+        sums = group.sums
+        sums["fallback"] += turn.fallback
+        sums["offered"] += len(turn.slate)
+        sums["accepted"] += len(turn.accepted)
+        sums["asked"] += turn.reflection is not None
+        sums["noted"] += turn.noted
+        for name in _COUNTS:
+            sums[name] += getattr(turn, name)
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """By "arm, phase": planned turns, parse statuses, fallbacks, share accepted, and what parsing had to count."""
+        return {f"{arm}, {phase}": group.told() for (arm, phase), group in self._groups.items()}
 
 
-def calls(records: Iterable[Record]) -> dict[str, Any]:
-    """Calls, attempts, tokens and seconds over the records of a run; calls without a token count are counted."""
-    unique = {record.key: record for record in records}.values()
-    answered = [record.completion for record in unique if record.completion is not None]
-    prompt = [completion.usage.prompt_tokens for completion in answered]
-    reply = [completion.usage.completion_tokens for completion in answered]
-    return {
-        "calls": len(unique),
-        "answered": len(answered),
-        "failed": len(unique) - len(answered),
-        "attempts": sum(len(record.attempts) for record in unique),
-        "sources": dict(sorted(Counter(record.source for record in unique).items())),
-        "prompt_tokens": sum(count for count in prompt if count is not None),
-        "completion_tokens": sum(count for count in reply if count is not None),
-        "calls_without_token_count": sum(None in pair for pair in zip(prompt, reply, strict=True)),
-        "call_seconds": round(sum(record.seconds for record in unique), 3),
-        "models": sorted({completion.model for completion in answered}),
-    }
+class Calls:
+    """Gathers the records of a run, each call once, and tells calls, attempts, tokens and seconds."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._sums: Counter[str] = Counter()
+        self._sources: Counter[str] = Counter()
+        self._seconds = 0.0
+        self._models: set[str] = set()
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Gather records; calls without a token count are counted."""
+        for record in records:
+            if record.key in self._known:
+                continue
+            self._known.add(record.key)
+            self._sums["calls"] += 1
+            self._sums["attempts"] += len(record.attempts)
+            self._sources[record.source] += 1
+            self._seconds += record.seconds
+            if record.completion is None:
+                continue
+            usage = record.completion.usage
+            self._sums["answered"] += 1
+            self._sums["prompt"] += usage.prompt_tokens or 0
+            self._sums["reply"] += usage.completion_tokens or 0
+            self._sums["uncounted"] += None in (usage.prompt_tokens, usage.completion_tokens)
+            self._models.add(record.completion.model)
+
+    def told(self) -> dict[str, Any]:
+        """As in summary.json."""
+        sums = self._sums
+        return {
+            "calls": sums["calls"],
+            "answered": sums["answered"],
+            "failed": sums["calls"] - sums["answered"],
+            "attempts": sums["attempts"],
+            "sources": dict(sorted(self._sources.items())),
+            "prompt_tokens": sums["prompt"],
+            "completion_tokens": sums["reply"],
+            "calls_without_token_count": sums["uncounted"],
+            "call_seconds": round(self._seconds, 3),
+            "models": sorted(self._models),
+        }

@@ -5,6 +5,7 @@ From turns and item counts alone; the unit is the user, whose turns are averaged
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,10 @@ _PAIRS_AT_ONCE = 8_000_000
 
 @dataclass
 class _Answers:
-    """What one answerer of an arm said: one row for each list that it was shown."""
+    """What one answerer of an arm said: one row for each list that it was shown, and of it a number for each slot.
+
+    In arrays of machine numbers: a large audience answers a million times.
+    """
 
     turns: int = 0
     unusable: int = 0
@@ -49,14 +53,33 @@ class _Answers:
     alone: bool = False
     """Candidates were asked about one at a time."""
     users: list[str] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
+    weights: array[float] = field(default_factory=lambda: array("d"))
     """1 / lists of the turn."""
-    ranks: list[list[float]] = field(default_factory=list)
-    """By shown slot the rank in the answer, from 0; NaN where it ranks no such item."""
-    accepted: list[list[float]] = field(default_factory=list)
-    """By shown slot 1, 0, or NaN where accepting was not asked for."""
-    counts: list[list[int]] = field(default_factory=list)
+    sizes: array[int] = field(default_factory=lambda: array("q"))
+    """Slots of each list."""
+    ranks: array[int] = field(default_factory=lambda: array("i"))
+    """By shown slot the rank in the answer, from 0; -1 where it ranks no such item."""
+    accepted: array[int] = field(default_factory=lambda: array("b"))
+    """By shown slot 1, 0, or -1 where accepting was not asked for."""
+    counts: array[int] = field(default_factory=lambda: array("q"))
     """By shown slot the train interactions of the item."""
+
+    def by_size(self) -> list[tuple[NDArray[np.int64], _Values, _Values, _Values]]:
+        """Rows of slates of one size, and their ranks, acceptances and counts (B, S), by size; NaN for -1."""
+        sizes = np.frombuffer(self.sizes, dtype=np.int64)
+        ends = np.cumsum(sizes)
+        columns = [
+            np.frombuffer(column, dtype=kind)
+            for column, kind in ((self.ranks, np.int32), (self.accepted, np.int8), (self.counts, np.int64))
+        ]
+        found = []
+        for size in np.unique(sizes).tolist():
+            rows = np.flatnonzero(sizes == size)
+            places = (ends[rows] - size)[:, None] + np.arange(size)
+            ranks, accepted, counts = (column[places].astype(np.float64) for column in columns)
+            ranks[ranks < 0] = accepted[accepted < 0] = np.nan
+            found.append((rows, ranks, accepted, counts))
+        return found
 
 
 class Meters:
@@ -107,13 +130,14 @@ class Meters:
         taken: Collection[str] | None,
         weight: float,
     ) -> None:
-        rank = {item: float(number) for number, item in enumerate(ranking)}
+        rank = {item: number for number, item in enumerate(ranking)}
+        chosen = frozenset(taken or ())
         answers.users.append(user)
         answers.weights.append(weight)
-        answers.ranks.append([rank.get(item, np.nan) for item in shown])
-        chosen = frozenset(taken or ())
-        answers.accepted.append([np.nan if taken is None else float(item in chosen) for item in shown])
-        answers.counts.append([self._popularity[item] for item in shown])
+        answers.sizes.append(len(shown))
+        answers.ranks.extend([rank.get(item, -1) for item in shown])
+        answers.accepted.extend([-1 if taken is None else item in chosen for item in shown])
+        answers.counts.extend([self._popularity[item] for item in shown])
 
     def told(self, seed: int) -> dict[str, dict[str, dict[str, Any]]]:
         """Arm -> audience or null user -> meter -> mean, low, high, users; what cannot be known is None, and `reasons` says why."""
@@ -132,7 +156,7 @@ def _told(answers: _Answers, seed: int, *, whole: bool) -> dict[str, Any]:
     """`whole` tells slot by slot, too."""
     users, inverse = np.unique(np.array(answers.users, dtype=np.str_), return_inverse=True)
     weights = np.array(answers.weights)
-    parts = _by_size(answers)
+    parts = answers.by_size()
     told: dict[str, Any] = {"turns": answers.turns, "unusable": answers.unusable, "users": len(users)}
     reasons: dict[str, str] = {}
     measured = [(rows, _measured(ranks, accepted, counts)) for rows, ranks, accepted, counts in parts]
@@ -147,7 +171,7 @@ def _told(answers: _Answers, seed: int, *, whole: bool) -> dict[str, Any]:
             told[name] = _interval(mean, seed, share=name == ACCEPTANCE)
         else:
             told[name] = None
-            reasons.setdefault(name, _why(name, answers))
+            reasons.setdefault(name, _why(name, parts))
     if whole and not answers.alone:
         told[BY_SLOT] = _by_slot(parts, weights, inverse, len(users), seed)
         told[PLACES] = {str(ranks.shape[1]): _places(ranks) for _, ranks, _, _ in parts}
@@ -155,27 +179,13 @@ def _told(answers: _Answers, seed: int, *, whole: bool) -> dict[str, Any]:
     return told
 
 
-def _by_size(answers: _Answers) -> list[tuple[NDArray[np.int64], _Values, _Values, _Values]]:
-    """Rows of slates of one size, and their ranks, acceptances and counts (B, S), by size."""
-    sizes = np.array([len(row) for row in answers.ranks], dtype=np.int64)
-    found = []
-    for size in np.unique(sizes):
-        rows = np.flatnonzero(sizes == size)
-        columns = (answers.ranks, answers.accepted, answers.counts)
-        ranks, accepted, counts = (
-            np.array([column[row] for row in rows], dtype=np.float64) for column in columns
-        )
-        found.append((rows, ranks, accepted, counts))
-    return found
-
-
-def _why(name: str, answers: _Answers) -> str:
-    if not answers.users:
+def _why(name: str, parts: Sequence[tuple[NDArray[np.int64], _Values, _Values, _Values]]) -> str:
+    if not parts:
         return "no answer could be used"
-    ranked = any(sum(not np.isnan(rank) for rank in row) > 1 for row in answers.ranks)
-    decided = any(not np.isnan(row[0]) for row in answers.accepted)
     if name in {ECHO, POPULARITY}:
+        ranked = any(((~np.isnan(ranks)).sum(axis=1) > 1).any() for _, ranks, _, _ in parts)
         return _NO_SPREAD if ranked else _NO_RANKING
+    decided = any((~np.isnan(accepted)).any() for _, _, accepted, _ in parts)
     return _NO_SPREAD if decided else _NO_DECISION
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,30 +53,56 @@ def per_user(turns: Iterable[Turn], cutoffs: Sequence[int]) -> pd.DataFrame:
     The unit is the user: rounds and replicates are averaged inside it. Turns whose user has no held-out item left are
     not counted.
     """
-    rows: list[tuple[str, str, str, str, str]] = []
-    hits: list[list[bool]] = []
-    targets: list[int] = []
-    width = max(cutoffs)
+    parts, gathered = list[pd.DataFrame](), _Lists()
     for turn in turns:
-        if not turn.targets:
-            continue
+        if turn.targets:
+            gathered.add(turn, max(cutoffs))
+            if len(gathered.rows) >= _AT_ONCE:
+                parts.append(gathered.sums(cutoffs))
+                gathered = _Lists()
+    parts.append(gathered.sums(cutoffs))
+    frame = parts[0] if len(parts) == 1 else _summed(pd.concat(parts, ignore_index=True))
+    for metric in _metrics(frame):
+        frame[metric] /= frame["turns"]
+    return frame
+
+
+_KEYS = ["arm", "list", "user_id", "data", "audience"]
+_AT_ONCE = 500_000
+"""Lists of which each is held before they are summed by user: bounds memory."""
+
+
+@dataclass
+class _Lists:
+    """Lists of turns, a row each."""
+
+    rows: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    hits: list[list[bool]] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+
+    def add(self, turn: Turn, width: int) -> None:
         wanted = set(turn.targets)
         for name, items in lists_of(turn).items():
             audience = turn.client if name in {REFINED, PARSED_ONLY, ALONE} else ""
-            rows.append((turn.arm, name, turn.user_id, turn.data, audience))
+            self.rows.append((turn.arm, name, turn.user_id, turn.data, audience))
             found = [item in wanted for item in items[:width]]
-            hits.append(found + [False] * (width - len(found)))
-            targets.append(len(wanted))
-    frame = pd.DataFrame(rows, columns=["arm", "list", "user_id", "data", "audience"])
-    if rows:
-        metrics = ranking_metrics(np.array(hits), np.array(targets, dtype=np.int64), cutoffs)
-        for kind in KINDS:
-            for n in cutoffs:
-                frame[f"{kind}@{n}"] = metrics[f"{kind}@{n}"]
-    frame["turns"] = 1
-    keys = ["arm", "list", "user_id", "data", "audience"]
-    columns = {name: "mean" for name in frame.columns if "@" in name}
-    return frame.groupby(keys, sort=False).agg({"turns": "sum", **columns}).reset_index()
+            self.hits.append(found + [False] * (width - len(found)))
+            self.targets.append(len(wanted))
+
+    def sums(self, cutoffs: Sequence[int]) -> pd.DataFrame:
+        """By arm, list and user the number of turns, and the sum of each metric over them."""
+        frame = pd.DataFrame(self.rows, columns=_KEYS)
+        frame["turns"] = 1
+        if self.rows:
+            metrics = ranking_metrics(np.array(self.hits), np.array(self.targets, dtype=np.int64), cutoffs)
+            for kind in KINDS:
+                for n in cutoffs:
+                    frame[f"{kind}@{n}"] = metrics[f"{kind}@{n}"]
+        return _summed(frame)
+
+
+def _summed(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.groupby(_KEYS, sort=False).sum().reset_index()
 
 
 def summarise(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:

@@ -153,10 +153,8 @@ class Sessions:
             if turns:
                 watched.open = []
             if number % rules.pages == 0:
-                members = watched.attendance.members
-                content = [watched.attendance.satisfaction(user) for user in members]
-                mean = float(np.mean(content)) if content else float("nan")
-                watched.state.append((rules.session(number), mean, watched.attendance.retention))
+                attendance = watched.attendance
+                watched.state.append((rules.session(number), attendance.contentment, attendance.retention))
         watched.round = last
 
     def _put(self, watched: _Watched, turn: Turn, session: int) -> None:
@@ -268,9 +266,7 @@ def _entropy(counts: NDArray[np.float32]) -> _Values:
 
 
 def told_of_sessions(sessions: Sessions, scenario: Scenario, catalogue: Catalogue) -> dict[str, Any]:
-    """What summary.json says of a world of several rounds; nothing of one round."""
-    if scenario.rounds == 1:
-        return {}
+    """What summary.json says of a world of several rounds."""
     table = sessions.table()
     compares = scenario.arms is not None or scenario.sweep is not None
     return {

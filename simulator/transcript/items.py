@@ -12,20 +12,17 @@ from simulator.measures.sessions import Catalogue
 from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from recommender.data.splitting import Split
-    from simulator.transcript.turns import Turn
 
 _COLUMNS = ("title", "train_interactions", "data")
 _GENRES = "genres"
 """A column that runs of earlier versions lack."""
 
 
-def items_of(turns: Iterable[Turn], split: Split) -> pd.DataFrame:
-    """Title, train interactions, genres and name of the data, for every item of a slate, by item id, in the order of the catalogue."""
-    offered = {item for turn in turns for item in turn.slate}
+def items_of(split: Split) -> pd.DataFrame:
+    """Title, train interactions, genres and name of the data, for every item of the catalogue, by item id, in its order."""
     items = split.dataset.items
     counts = np.bincount(split.train.item, minlength=len(items))
     columns = {
@@ -35,8 +32,7 @@ def items_of(turns: Iterable[Turn], split: Split) -> pd.DataFrame:
         _GENRES: items["genres"].map(list),
         "data": split.dataset.label,
     }
-    table = pd.DataFrame(columns).set_index("item_id")
-    return table[table.index.isin(list(offered))]
+    return pd.DataFrame(columns).set_index("item_id")
 
 
 def popularity_of(items: pd.DataFrame) -> dict[str, int]:
@@ -62,7 +58,7 @@ def catalogue_of(items: pd.DataFrame, size: int, interactions: int) -> Catalogue
 
 
 def write_items(path: Path, items: pd.DataFrame) -> None:
-    """Write the table of `items_of`; the file is whole or not there."""
+    """Write rows of the table of `items_of`; the file is whole or not there."""
     with whole_file(path) as file:
         items.reset_index().to_parquet(file, index=False)
 

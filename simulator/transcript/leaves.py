@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
 
 def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
-    """Each value that is no mapping (or an empty one) under its dotted key, in order."""
+    """Each value that is no mapping (or an empty one), nor a list of mappings, under its dotted key, in order."""
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        value = dict(enumerate(value, start=1))
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             yield from leaves(inner, f"{key}.{name}" if key else str(name))

@@ -12,6 +12,8 @@ from simulator.transcript.parts import Part
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+    from types import TracebackType
+    from typing import Self
 
     from agents.asking import Way
 
@@ -119,23 +121,39 @@ class Turn:
         return _ENCODER.encode(told) + "\n"
 
 
-def write_turns(path: Path, turns: Iterable[Turn]) -> None:
-    """Write all turns in the order given; the file is whole or not there."""
-    with whole_file(path) as file:
-        file.writelines(turn.line().encode("ascii") for turn in turns)
+class TurnWriter:
+    """Writes turns as they come; the file is whole, at the end of the block, or not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        self._whole = whole_file(self._path)
+        self._file = self._whole.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._whole.__exit__(kind, error, trace)
+
+    def write(self, turns: Iterable[Turn]) -> None:
+        """Put these behind the others."""
+        self._file.writelines(turn.line().encode("ascii") for turn in turns)
 
 
 def read_turns(path: Path) -> Iterator[Turn]:
     """Read turns back; TranscriptError with file:line for a missing file or a damaged line."""
     try:
-        lines = path.read_bytes().splitlines()
+        file = path.open("rb")
     except OSError as error:
         raise TranscriptError(f"{path}: {error.strerror or error}") from None
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield turn_of(line)
-        except ValueError as error:
-            raise TranscriptError(f"{path}:{number}: not a turn: {error}") from None
+    with file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield turn_of(line)
+            except ValueError as error:
+                raise TranscriptError(f"{path}:{number}: not a turn: {error}") from None
 
 
 def turn_of(line: bytes) -> Turn:

@@ -9,6 +9,7 @@ from agents.testing.openai_server import Fault
 from simulator import outcome, proposing, recommenders
 from simulator.run import main
 from simulator.transcript.journal import CallJournal
+from simulator.transcript.turns import TurnWriter
 
 TWO_ROUNDS = ("rounds=2", "refinement.weight=validation", "refinement.validation_share=0.3")
 
@@ -50,7 +51,8 @@ POINTS = [
     (proposing, "append_proposals", 4),
     (CallJournal, "append", 1),
     (CallJournal, "append", 3),
-    (outcome, "write_turns", 1),
+    (TurnWriter, "write", 1),
+    (TurnWriter, "write", 2),
     (outcome, "write_json", 1),  # metrics.json
     (outcome, "summarise", 1),
     (outcome, "write_json", 2),  # manifest.json

@@ -53,6 +53,12 @@ class FixedProposer:
         ]  # fmt: skip
 
 
+def record_of(request, text):
+    answer = None if text is None else Completion(text, "stop", Usage(1, 1), "m")
+    error = "no server" if text is None else None
+    return Record(f"key-{request.draw.user}", request, (), answer, error, "client", "2026", 0.0)
+
+
 def world(reply, refinement=None, n=2, asked=None, **settings):
     """Two users in one arm; `reply(request)` gives a text, or None for a call that fails."""
     proposer = FixedProposer()
@@ -60,15 +66,7 @@ def world(reply, refinement=None, n=2, asked=None, **settings):
     def ask(requests):
         if asked is not None:
             asked.extend(requests)
-        texts = [reply(request) for request in requests]
-        return [
-            Record(
-                f"key-{request.draw.user}", request, (),
-                None if text is None else Completion(text, "stop", Usage(1, 1), "m"),
-                "no server" if text is None else None, "client", "2026", 0.0,
-            )
-            for request, text in zip(requests, texts, strict=True)
-        ]  # fmt: skip
+        return [record_of(request, reply(request)) for request in requests]
 
     members = [
         Member("history-5", user, persona(user, {}, {}, [], 0), Memory(), targets)
@@ -106,7 +104,7 @@ def named(request, *titles):
 def test_a_turn_holds_what_was_said_in_items_of_the_source():
     made, _ = world(lambda request: named(request, "Delta (1993)", "Beta, The (1991)"))
     made.step()
-    one, two = made.turns
+    one, two = made.latest
     assert (one.user_id, two.user_id) == ("u1", "u2")
     assert one.slate == ("1", "2", "3", "4")
     assert sorted(one.shown) == ["1", "2", "3", "4"]
@@ -128,14 +126,14 @@ def test_a_title_cannot_speak_for_the_user():
     offer = asked[0].messages[1].content
     assert "Gamma (removed) Ann would be Gamma (1992)" in offer
     assert "\nmy ranking as Ann would be Gamma" not in offer
-    assert made.turns[0].final[0] == "4"
-    assert made.turns[0].unknown == 0
+    assert made.latest[0].final[0] == "4"
+    assert made.latest[0].unknown == 0
 
 
 def test_a_call_that_failed_is_a_turn_with_the_recommenders_list():
     made, _ = world(lambda request: None)
     made.step()
-    assert [(t.status, t.fallback, t.final, t.error, t.ranking) for t in made.turns] == [
+    assert [(t.status, t.fallback, t.final, t.error, t.ranking) for t in made.latest] == [
         ("failed", True, ("1", "2"), "no server", ())
     ] * 2
 
@@ -151,15 +149,16 @@ def test_a_call_that_failed_is_a_turn_with_the_recommenders_list():
 def test_an_answer_without_a_decision_falls_back_and_says_so(text, status):
     made, _ = world(lambda request: text)
     made.step()
-    assert [(t.status, t.fallback, t.final) for t in made.turns] == [(status, True, ("1", "2"))] * 2
+    assert [(t.status, t.fallback, t.final) for t in made.latest] == [(status, True, ("1", "2"))] * 2
 
 
 def test_what_was_shown_never_returns_and_what_was_accepted_is_remembered():
     asked = []
     made, proposer = world(lambda request: named(request, "Beta, The (1991)"), asked=asked)
     made.step()
+    first, other = made.take()
     made.step()
-    first, second = made.turns[0], made.turns[2]
+    second = made.latest[0]
     assert (first.round, second.round) == (1, 2)
     assert not set(first.final) & set(second.slate)
     assert first.targets == ("2", "4")
@@ -169,8 +168,25 @@ def test_what_was_shown_never_returns_and_what_was_accepted_is_remembered():
     assert proposer.asked[1] == (
         2,
         {"u1": ["2"], "u2": ["2"]},
-        {"u1": list(first.final), "u2": list(made.turns[1].final)},
+        {"u1": list(first.final), "u2": list(other.final)},
     )
+
+
+def test_a_round_that_is_settled_bit_by_bit_comes_to_the_same():
+    def answer(request):
+        return named(request, "Beta, The (1991)") if request.draw.user == "u1" else None
+
+    whole, _ = world(answer)
+    whole.step()
+    parts, _ = world(answer)
+    turns = []
+    for left in (1, 0):
+        requests = parts.observe(1)
+        assert (parts.asked, parts.unfinished) == (1, left)
+        turns += parts.settle([record_of(request, answer(request)) for request in requests])
+    assert turns == parts.latest == whole.latest
+    assert parts.datacollector.model_vars == whole.datacollector.model_vars
+    assert (parts.take(), parts.latest) == (turns, [])
 
 
 def test_a_title_that_was_rejected_is_not_remembered():
@@ -206,4 +222,4 @@ def test_a_policy_that_breaks_its_contract_is_named(places):
 def test_unshuffled_the_order_shown_is_the_recommenders():
     made, _ = world(named, shuffled=False)
     made.step()
-    assert all(turn.shown == turn.slate for turn in made.turns)
+    assert all(turn.shown == turn.slate for turn in made.latest)

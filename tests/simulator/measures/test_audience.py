@@ -2,7 +2,7 @@ from llm_doubles import ask_for, completion
 from turns_made import turn
 
 from agents.llm import Attempt, Completion, Record, Usage
-from simulator.measures.audience import calls, replies
+from simulator.measures.audience import Calls, Replies
 
 
 def record(key, answer=None, source="client", attempts=1):
@@ -10,6 +10,12 @@ def record(key, answer=None, source="client", attempts=1):
     return Record(
         key, ask_for(), tries, answer, None if answer else "down", source, "2026-01-01T00:00:00.000", 0.5
     )
+
+
+def replies(turns):
+    gathered = Replies()
+    assert list(gathered.watched(turns)) == turns
+    return gathered.told()
 
 
 def test_every_planned_turn_is_counted_in_its_arm_and_phase():
@@ -37,14 +43,10 @@ def test_no_slate_has_no_acceptance():
 def test_calls_are_counted_once_and_missing_token_counts_told():
     answer = completion()
     uncounted = Completion("ok", "stop", Usage(None, 5), "other-model")
-    counted = calls(
-        [
-            record("a", answer, attempts=3),
-            record("a", answer, attempts=3),
-            record("b"),
-            record("c", uncounted),
-        ]
-    )
+    gathered = Calls()
+    gathered.add([record("a", answer, attempts=3), record("a", answer, attempts=3)])
+    gathered.add([record("b"), record("a", answer, attempts=3), record("c", uncounted)])
+    counted = gathered.told()
     assert (counted["calls"], counted["answered"], counted["failed"], counted["attempts"]) == (3, 2, 1, 5)
     assert (counted["prompt_tokens"], counted["completion_tokens"]) == (3, 6)
     assert counted["calls_without_token_count"] == 1

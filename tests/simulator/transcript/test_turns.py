@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from turns_made import turn
 
-from simulator.transcript.turns import TranscriptError, Turn, read_turns, write_turns
+from simulator.transcript.turns import TranscriptError, Turn, TurnWriter, read_turns
 
 ARCHITECTURE = (
     "arm replicate round user_id slate scores shown status ranking accepted rejected undecided missing duplicate unknown "
@@ -34,7 +34,9 @@ def test_the_fields_of_the_design_are_there():
 def test_turns_come_back_as_written(tmp_path_factory, turns):
     """Replies name things with line separators and lone surrogates too."""
     path = tmp_path_factory.mktemp("turns") / "turns.jsonl"
-    write_turns(path, turns)
+    with TurnWriter(path) as writer:
+        writer.write(turns[:1])
+        writer.write(turns[1:])
     assert list(read_turns(path)) == turns
     assert len(path.read_bytes().splitlines()) == len(turns)
 
