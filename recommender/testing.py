@@ -38,7 +38,7 @@ def toy_inputs() -> Inputs:
     """48 users of three tastes over 36 items; each taste takes its 12 items in one order, 7 to 10 of them.
 
     Two profile fields: the taste (unknown for user 0) and one that says nothing. Text and pictures tell the tastes apart;
-    item 0 has no text, item 1 no picture, item 2 neither.
+    item 0 has no text, item 1 no picture, item 2 neither. Users are called u0, u1, ... and items i0, i1, ...
     """
     generator = np.random.default_rng(0)
     per_group = _ITEMS // _GROUPS
@@ -57,7 +57,16 @@ def toy_inputs() -> Inputs:
         present = torch.ones(_ITEMS, dtype=torch.bool)
         present[without] = False
         features.append(Modality.of(name, one_hot(group).float() + noise, present))
-    return Inputs(_USERS, _ITEMS, Histories.of(inter, _USERS), (_GROUPS + 1, 3), *features)
+    return Inputs(
+        _USERS,
+        _ITEMS,
+        Histories.of(inter, _USERS),
+        (_GROUPS + 1, 3),
+        features[0],
+        features[1],
+        tuple(f"u{number}" for number in range(_USERS)),
+        tuple(f"i{number}" for number in range(_ITEMS)),
+    )
 
 
 def toy_profile(inputs: Inputs) -> Tensor:
