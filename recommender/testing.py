@@ -78,8 +78,8 @@ def toy_profile(inputs: Inputs) -> Tensor:
     return profile
 
 
-class RecommenderConformance:
-    """For models that are complete once built. Set `model_name`; override `inputs` where a model needs other data."""
+class ScoringConformance:
+    """What models with vectors and without have to hold to. Set `model_name`; override `inputs` where a model needs other data."""
 
     model_name: ClassVar[str]
     """A registered name or `module:Class`."""
@@ -119,17 +119,6 @@ class RecommenderConformance:
         """Inherit from `TrainableConformance` for a model with parameters."""
         assert self.build().trainable == self.trainable
 
-    def test_vectors_have_the_shapes_of_the_contract(self) -> None:
-        """(B, K, d) of users and (I, d) of items, all finite; items 0 to 2 of the toy lack a modality, user 0 a profile."""
-        inputs = self.inputs()
-        model = self.build(inputs)
-        users, items = model.users(self.batch(model, inputs)), model.items()
-        assert users.ndim == 3
-        assert items.shape == (inputs.items, users.shape[2])
-        assert len(users) == inputs.users
-        assert users.isfinite().all()
-        assert items.isfinite().all()
-
     def test_the_loss_is_a_finite_scalar(self) -> None:
         """Of a batch with targets."""
         inputs = self.inputs()
@@ -137,16 +126,6 @@ class RecommenderConformance:
         loss = model.loss(self.batch(model, inputs))
         assert loss.shape == ()
         assert loss.isfinite()
-
-    def test_the_exported_vectors_reproduce_the_scores(self) -> None:
-        """So that an index of vectors finds what the model would rank."""
-        inputs = self.inputs()
-        model = self.build(inputs)
-        batch = self.batch(model, inputs)
-        with torch.inference_mode():
-            torch.testing.assert_close(
-                scores(model.users(batch), model.items()), model.score(batch, model.catalogue())
-            )
 
     def test_a_user_s_scores_do_not_depend_on_the_rest_of_the_batch(self) -> None:
         """Alone, in a batch and in another order: the same up to rounding."""
@@ -165,10 +144,10 @@ class RecommenderConformance:
         inputs = self.inputs()
         model = self.build(inputs)
         batch = self.batch(model, inputs)
-        without = model.users(replace(batch, target=None))
+        without = self._scores(model, replace(batch, target=None))
         assert batch.target is not None
-        assert torch.equal(model.users(batch), without)
-        assert torch.equal(model.users(replace(batch, target=batch.target.flip(0))), without)
+        assert torch.equal(self._scores(model, batch), without)
+        assert torch.equal(self._scores(model, replace(batch, target=batch.target.flip(0))), without)
 
     def test_serving_is_not_random(self) -> None:
         """In evaluation mode nothing is drawn."""
@@ -263,6 +242,44 @@ class RecommenderConformance:
     def _scores(model: Recommender, batch: Batch) -> Tensor:
         with torch.inference_mode():
             return model.score(batch, model.catalogue())
+
+
+class RecommenderConformance(ScoringConformance):
+    """For models that are complete once built: all of the above, and vectors."""
+
+    def test_vectors_have_the_shapes_of_the_contract(self) -> None:
+        """(B, K, d) of users and (I, d) of items, all finite; items 0 to 2 of the toy lack a modality, user 0 a profile."""
+        inputs = self.inputs()
+        model = self.build(inputs)
+        users, items = model.users(self.batch(model, inputs)), model.items()
+        assert users.ndim == 3
+        assert items.shape == (inputs.items, users.shape[2])
+        assert len(users) == inputs.users
+        assert users.isfinite().all()
+        assert items.isfinite().all()
+
+    def test_the_exported_vectors_reproduce_the_scores(self) -> None:
+        """So that an index of vectors finds what the model would rank."""
+        inputs = self.inputs()
+        model = self.build(inputs)
+        batch = self.batch(model, inputs)
+        with torch.inference_mode():
+            torch.testing.assert_close(
+                scores(model.users(batch), model.items()), model.score(batch, model.catalogue())
+            )
+
+
+class VectorlessConformance(ScoringConformance):
+    """For models whose scores are no inner products: what needs their vectors is told so."""
+
+    def test_it_says_that_it_has_no_vectors(self) -> None:
+        """What `recommender.export --vectors` then tells its user."""
+        inputs = self.inputs()
+        model = self.build(inputs)
+        with pytest.raises(ModelError, match="vectors"):
+            model.users(self.batch(model, inputs))
+        with pytest.raises(ModelError, match="vectors"):
+            model.items()
 
 
 class TrainableConformance(RecommenderConformance):

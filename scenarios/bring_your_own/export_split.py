@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     options = argparse.ArgumentParser(
         prog="python -m scenarios.bring_your_own.export_split",
-        description="Write train, validation and test of a scenario as RecBole's benchmark files, with the ids of the data.",
+        description="Write train, validation, test and the items of a scenario as RecBole's benchmark files, with the ids of the data.",
     )
     options.add_argument("scenario", type=Path, help="scenario file, such as scenarios/cold_start.yaml")
     options.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="FOLDER/split is made")
@@ -49,9 +49,9 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def write_split(split: Split, folder: Path) -> Path:
-    """Write `folder`/split/split.{train,valid,test}.inter and give `folder`/split, as RecBole's `data_path` and `dataset`.
+    """Write `folder`/split/split.{train,valid,test}.inter and split.item, and give `folder`/split.
 
-    Users and items are called as in the data. A time is the row's place in its user's history, oldest 0, since a clock's
+    These are RecBole's `data_path` and `dataset`. Users and items are called as in the data. A time is the row's place in its user's history, oldest 0, since a clock's
     ties would leave the order open. Raises DataError for an id that the format cannot hold and a folder that cannot be
     written.
     """
@@ -68,6 +68,8 @@ def write_split(split: Split, folder: Path) -> Path:
     before = np.zeros(len(users), dtype=np.int64)
     try:
         target.mkdir(parents=True, exist_ok=True)
+        catalogue = "".join(f"{item}\n" for item in items)
+        (target / "split.item").write_text(f"item_id:token\n{catalogue}", encoding="utf-8", newline="\n")
         for name, part in (("train", split.train), ("valid", split.validation), ("test", split.test)):
             size = np.bincount(part.user, minlength=len(users))
             first = np.cumsum(size) - size
