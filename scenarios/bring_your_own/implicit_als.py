@@ -108,7 +108,7 @@ def _check(config: ImplicitALSConfig) -> None:
 
 def _fitted(config: ImplicitALSConfig, train: Histories, items: int, seed: int) -> NDArray[np.float32]:
     """(I, d) item vectors of a fit to train; on the CPU, the same bits whatever the number of threads."""
-    als, threadpoolctl = _library()
+    als, threadpoolctl, failure = _library()
     taken = sparse.csr_matrix(
         (np.ones(len(train.item), dtype=np.float32), train.item.numpy(), train.start.numpy()),
         shape=(len(train.start) - 1, items),
@@ -126,18 +126,25 @@ def _fitted(config: ImplicitALSConfig, train: Histories, items: int, seed: int) 
             num_threads=config.threads or joblib.cpu_count(),
             random_state=seed,
         )
-        model.fit(taken, show_progress=False)
+        try:
+            model.fit(taken, show_progress=False)
+        except failure as error:
+            raise ModelError(
+                f"recommender.params: the fit of ALS has diverged ({error}); lower alpha or raise regularization"
+            ) from error
     vectors: NDArray[np.float32] = model.item_factors
     return vectors
 
 
-def _library() -> tuple[Any, Any]:
+def _library() -> tuple[Any, Any, type[Exception]]:
+    """The model's module, that of the threads of BLAS, and what a failed fit raises; ModelError where they are not installed."""
     try:
         import threadpoolctl  # noqa: PLC0415 - asked for where the model is
         from implicit.cpu import als  # noqa: PLC0415 - as above
+        from implicit.recommender_base import ModelFitError  # noqa: PLC0415 - as above
     except ImportError as error:
         raise ModelError(
             f"recommender.model: this one needs implicit, which cannot be imported ({error}); "
             "install it with: pip install 'screentest[implicit]'"
         ) from error
-    return als, threadpoolctl
+    return als, threadpoolctl, ModelFitError

@@ -83,6 +83,11 @@ def test_a_wrong_option_is_named(params, message):
         made(**params)
 
 
+def test_a_fit_that_diverges_is_told():
+    with pytest.raises(ModelError, match=r"the fit of ALS has diverged .*; lower alpha"):
+        made(alpha=1e38)
+
+
 def test_a_library_that_is_not_there_is_asked_for(monkeypatch):
     import sys
 
