@@ -166,6 +166,8 @@ def build_recommender(
         prepared.labels.sizes,
         text.modality if text else None,
         visual.modality if visual else None,
+        tuple(split.dataset.users["user_id"]),
+        tuple(split.dataset.items["item_id"]),
     )
     torch.manual_seed(setup.training_seed)
     model = build(chosen.model, chosen.params, inputs).to(device)

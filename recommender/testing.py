@@ -38,7 +38,7 @@ def toy_inputs() -> Inputs:
     """48 users of three tastes over 36 items; each taste takes its 12 items in one order, 7 to 10 of them.
 
     Two profile fields: the taste (unknown for user 0) and one that says nothing. Text and pictures tell the tastes apart;
-    item 0 has no text, item 1 no picture, item 2 neither.
+    item 0 has no text, item 1 no picture, item 2 neither. Users are called u0, u1, ... and items i0, i1, ...
     """
     generator = np.random.default_rng(0)
     per_group = _ITEMS // _GROUPS
@@ -57,7 +57,16 @@ def toy_inputs() -> Inputs:
         present = torch.ones(_ITEMS, dtype=torch.bool)
         present[without] = False
         features.append(Modality.of(name, one_hot(group).float() + noise, present))
-    return Inputs(_USERS, _ITEMS, Histories.of(inter, _USERS), (_GROUPS + 1, 3), *features)
+    return Inputs(
+        _USERS,
+        _ITEMS,
+        Histories.of(inter, _USERS),
+        (_GROUPS + 1, 3),
+        features[0],
+        features[1],
+        tuple(f"u{number}" for number in range(_USERS)),
+        tuple(f"i{number}" for number in range(_ITEMS)),
+    )
 
 
 def toy_profile(inputs: Inputs) -> Tensor:
@@ -69,8 +78,8 @@ def toy_profile(inputs: Inputs) -> Tensor:
     return profile
 
 
-class RecommenderConformance:
-    """For models that are complete once built. Set `model_name`; override `inputs` where a model needs other data."""
+class ScoringConformance:
+    """What models with vectors and without have to hold to. Set `model_name`; override `inputs` where a model needs other data."""
 
     model_name: ClassVar[str]
     """A registered name or `module:Class`."""
@@ -110,17 +119,6 @@ class RecommenderConformance:
         """Inherit from `TrainableConformance` for a model with parameters."""
         assert self.build().trainable == self.trainable
 
-    def test_vectors_have_the_shapes_of_the_contract(self) -> None:
-        """(B, K, d) of users and (I, d) of items, all finite; items 0 to 2 of the toy lack a modality, user 0 a profile."""
-        inputs = self.inputs()
-        model = self.build(inputs)
-        users, items = model.users(self.batch(model, inputs)), model.items()
-        assert users.ndim == 3
-        assert items.shape == (inputs.items, users.shape[2])
-        assert len(users) == inputs.users
-        assert users.isfinite().all()
-        assert items.isfinite().all()
-
     def test_the_loss_is_a_finite_scalar(self) -> None:
         """Of a batch with targets."""
         inputs = self.inputs()
@@ -128,16 +126,6 @@ class RecommenderConformance:
         loss = model.loss(self.batch(model, inputs))
         assert loss.shape == ()
         assert loss.isfinite()
-
-    def test_the_exported_vectors_reproduce_the_scores(self) -> None:
-        """So that an index of vectors finds what the model would rank."""
-        inputs = self.inputs()
-        model = self.build(inputs)
-        batch = self.batch(model, inputs)
-        with torch.inference_mode():
-            torch.testing.assert_close(
-                scores(model.users(batch), model.items()), model.score(batch, model.catalogue())
-            )
 
     def test_a_user_s_scores_do_not_depend_on_the_rest_of_the_batch(self) -> None:
         """Alone, in a batch and in another order: the same up to rounding."""
@@ -156,10 +144,10 @@ class RecommenderConformance:
         inputs = self.inputs()
         model = self.build(inputs)
         batch = self.batch(model, inputs)
-        without = model.users(replace(batch, target=None))
+        without = self._scores(model, replace(batch, target=None))
         assert batch.target is not None
-        assert torch.equal(model.users(batch), without)
-        assert torch.equal(model.users(replace(batch, target=batch.target.flip(0))), without)
+        assert torch.equal(self._scores(model, batch), without)
+        assert torch.equal(self._scores(model, replace(batch, target=batch.target.flip(0))), without)
 
     def test_serving_is_not_random(self) -> None:
         """In evaluation mode nothing is drawn."""
@@ -254,6 +242,44 @@ class RecommenderConformance:
     def _scores(model: Recommender, batch: Batch) -> Tensor:
         with torch.inference_mode():
             return model.score(batch, model.catalogue())
+
+
+class RecommenderConformance(ScoringConformance):
+    """For models that are complete once built: all of the above, and vectors."""
+
+    def test_vectors_have_the_shapes_of_the_contract(self) -> None:
+        """(B, K, d) of users and (I, d) of items, all finite; items 0 to 2 of the toy lack a modality, user 0 a profile."""
+        inputs = self.inputs()
+        model = self.build(inputs)
+        users, items = model.users(self.batch(model, inputs)), model.items()
+        assert users.ndim == 3
+        assert items.shape == (inputs.items, users.shape[2])
+        assert len(users) == inputs.users
+        assert users.isfinite().all()
+        assert items.isfinite().all()
+
+    def test_the_exported_vectors_reproduce_the_scores(self) -> None:
+        """So that an index of vectors finds what the model would rank."""
+        inputs = self.inputs()
+        model = self.build(inputs)
+        batch = self.batch(model, inputs)
+        with torch.inference_mode():
+            torch.testing.assert_close(
+                scores(model.users(batch), model.items()), model.score(batch, model.catalogue())
+            )
+
+
+class VectorlessConformance(ScoringConformance):
+    """For models whose scores are no inner products: what needs their vectors is told so."""
+
+    def test_it_says_that_it_has_no_vectors(self) -> None:
+        """What `recommender.export --vectors` then tells its user."""
+        inputs = self.inputs()
+        model = self.build(inputs)
+        with pytest.raises(ModelError, match="vectors"):
+            model.users(self.batch(model, inputs))
+        with pytest.raises(ModelError, match="vectors"):
+            model.items()
 
 
 class TrainableConformance(RecommenderConformance):

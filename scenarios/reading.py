@@ -70,12 +70,13 @@ def changed(document: Document, key: str, new: JsonValue, place: str) -> Documen
 
 
 def find(path: Path) -> Path:
-    """The file `path` names: itself, or the shipped `scenarios/NAME.yaml`; ScenarioError if there is neither."""
+    """The file `path` names: itself, or the shipped `scenarios/...`; ScenarioError if there is neither."""
     if path.exists():
         return path
     shipped = Path(str(files(_SHIPPED)))
-    if path.parent == Path(_SHIPPED) and (shipped / path.name).is_file():
-        return shipped / path.name
+    within = shipped.joinpath(*path.parts[1:])
+    if path.parts[:1] == (_SHIPPED,) and ".." not in path.parts and within.is_file():
+        return within
     names = [f"{_SHIPPED}/{file.name}" for file in shipped.glob("*.yaml")]
     raise ScenarioError(f"no scenario file {path}{did_you_mean(str(path), names)}")
 

@@ -12,8 +12,16 @@ MAY_IMPORT = {
     "scenarios": {"scenarios"},
 }
 """Imports point down only; recommender and agents do not know each other."""
-DOORS = {"prompts/__main__.py": {"simulator"}}
-"""Commands that look up: `prompts show` needs users, histories and slates, and nobody imports a command."""
+EXAMPLES = "scenarios/bring_your_own/"
+DOORS = {
+    "prompts/__main__.py": {"simulator"},
+    **{
+        module.relative_to(ROOT).as_posix(): {"recommender"}
+        for module in sorted((ROOT / EXAMPLES).glob("*.py"))
+    },
+}
+"""Modules that look up, and that nobody imports: a command (`prompts show` needs users, histories and slates), and examples of
+what a user would write, which stand outside of the house and are found by the name in a scenario alone."""
 
 
 def imported(source):
@@ -55,6 +63,13 @@ def test_imports_point_down(package):
 )
 def test_the_rule_sees_every_form_of_import(package, source, expected):
     assert foreign(package, source) == expected
+
+
+def test_nobody_imports_the_examples():
+    modules = [module for package in MAY_IMPORT for module in (ROOT / package).rglob("*.py")]
+    inside = {module for module in modules if EXAMPLES in module.relative_to(ROOT).as_posix()}
+    assert inside
+    assert [str(each) for each in set(modules) - inside if "bring_your_own" in each.read_text()] == []
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

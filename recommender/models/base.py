@@ -59,6 +59,18 @@ class Inputs:
     """What items say, for models that read it."""
     visual: Modality | None = None
     """What items look like, for models that read it."""
+    user_ids: tuple[str, ...] = ()
+    """What the data call each user, in the order of their numbers, for models that look users up elsewhere; () = unknown."""
+    item_ids: tuple[str, ...] = ()
+    """The same of items."""
+
+    def require_ids(self, model: str) -> None:
+        """ModelError, in the name of `model`, unless every user and every item has an id."""
+        if (len(self.user_ids), len(self.item_ids)) != (self.users, self.items):
+            raise ModelError(
+                f"{model} looks users and items up by their ids, but is given {len(self.user_ids)} of {self.users} user ids "
+                f"and {len(self.item_ids)} of {self.items} item ids; fill Inputs.user_ids and Inputs.item_ids"
+            )
 
 
 class Recommender(nn.Module, ABC):
@@ -66,6 +78,9 @@ class Recommender(nn.Module, ABC):
 
     A model without trainable parameters is complete once built. Every model has a frozen config
     dataclass `Config`, and is built as `Model(config, inputs)`.
+
+    A model whose scores are no inner products overrides `catalogue` and `score`, and raises a ModelError that says so from
+    `users` and `items`: it can be trained on, evaluated and put before an audience, but its vectors cannot be exported.
     """
 
     Config: ClassVar[type[Any]]

@@ -19,7 +19,12 @@ users:
 n: 10
 cutoffs: [1, 10]
 """
-SHIPPED = ["scenarios/cold_start.yaml", "scenarios/cold_start_ml1m.yaml", "scenarios/local_model.yaml"]
+SHIPPED = [
+    "scenarios/cold_start.yaml",
+    "scenarios/cold_start_ml1m.yaml",
+    "scenarios/local_model.yaml",
+    "scenarios/bring_your_own/implicit_als.yaml",
+]
 
 
 @pytest.fixture
