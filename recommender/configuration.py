@@ -81,6 +81,8 @@ class Data(Section):
     """What the items are, for the words of prompts ("watched", "movies"); null: as the source says, products where it does not."""
     seed: Seed = 0
     """Of the generator of embedded data."""
+    generated_users: Annotated[int, Field(ge=2)] = 600
+    """People that it makes, with ratings in proportion, of the same 400 items; about a millisecond each."""
     tolerance: Share = 0.001
     """Share of malformed lines of a file up to which it is read without them; they are counted and shown."""
     texts: FilePath | None = None

@@ -125,7 +125,7 @@ class Built:
 def prepare_data(setup: Setup) -> Prepared:
     """Read, filter and split; DataError says what is wrong with the data."""
     chosen = setup.data
-    dataset = data.load(chosen.source, chosen.path, chosen.seed, chosen.tolerance)
+    dataset = data.load(chosen.source, chosen.path, chosen.seed, chosen.tolerance, chosen.generated_users)
     if chosen.texts is not None:
         dataset = with_texts(dataset, chosen.texts, chosen.tolerance)
     if chosen.max_users is not None and chosen.max_users < len(dataset.users):

@@ -238,6 +238,7 @@ def make_members(
     user_ids = split.dataset.users["user_id"].tolist()
     item_ids = split.dataset.items["item_id"].tolist()
     titles = names or [inline(title) for title in split.dataset.items["title"]]
+    biographer = _Biographer(scenario, prepared)
     members, newcomers = [], frozenset(audience.newcomers.tolist())
     for arm, length in audience.lengths.items():
         known = Known(
@@ -257,7 +258,7 @@ def make_members(
                 Member(
                     arm,
                     user_ids[row],
-                    _persona(scenario, prepared, row, labels[row], seen)
+                    biographer.persona(row, labels[row], seen)
                     if audience.personas is None
                     else audience.personas.persona(user_ids[row], scenario.seed),
                     _memory(titles, seen),
@@ -365,9 +366,9 @@ def make_knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -
     others = np.setdiff1d(np.arange(len(split.dataset.users)), audience.everyone)
     train = split.train.take(np.isin(split.train.user, others))
     items = split.dataset.items
-    traits = []
+    biographer, traits = _Biographer(scenario, prepared), []
     for row in others.tolist():
-        told = _persona(scenario, prepared, row, None, None)
+        told = biographer.persona(row, None, None)
         traits.append([word for word in (told.gender, told.age, told.occupation) if word])
     ratings = Ratings(
         np.searchsorted(others, train.user),
@@ -383,28 +384,30 @@ def make_knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -
         raise ScenarioError(f"users.client standin: {error}") from error
 
 
-def _persona(
-    scenario: Scenario,
-    prepared: Prepared,
-    row: int,
-    labels: NDArray[np.int64] | None,
-    history: Interactions | None,
-) -> Persona:
-    dataset = prepared.split.dataset
-    record = {str(name): value for name, value in dataset.users.iloc[row].items()}
-    code = record.get("zip")
-    state = find_state(code) if isinstance(code, str) else None
-    record["state"] = None if state is None else state.name
-    mined, interests = {}, []
-    if labels is not None:
-        for field, label in zip(prepared.labels.fields, labels.tolist(), strict=True):
-            if field.name in ENHANCEMENTS:
-                mined[field.name] = field.labels[label]
-    if history is not None:
-        genres = dataset.items["genres"]
-        count = Counter(genre for item in history.item.tolist() for genre in genres.iloc[item])
-        interests = [genre for genre, _ in count.most_common(_FAVOURITE_GENRES)]
-    return persona(str(record["user_id"]), record, mined, interests, scenario.seed)
+class _Biographer:
+    """Makes personas of the users' table; a table is slow to look at row by row, so it is read once."""
+
+    def __init__(self, scenario: Scenario, prepared: Prepared) -> None:
+        self._seed, self._fields = scenario.seed, prepared.labels.fields
+        dataset = prepared.split.dataset
+        self._records = dataset.users.to_dict("records")
+        self._genres: list[tuple[str, ...]] = dataset.items["genres"].tolist()
+
+    def persona(self, row: int, labels: NDArray[np.int64] | None, history: Interactions | None) -> Persona:
+        """Of the user in a row; what is mined of its history only where it is given."""
+        record = {str(name): value for name, value in self._records[row].items()}
+        code = record.get("zip")
+        state = find_state(code) if isinstance(code, str) else None
+        record["state"] = None if state is None else state.name
+        mined, interests = {}, []
+        if labels is not None:
+            for known, label in zip(self._fields, labels.tolist(), strict=True):
+                if known.name in ENHANCEMENTS:
+                    mined[known.name] = known.labels[label]
+        if history is not None:
+            count = Counter(genre for item in history.item.tolist() for genre in self._genres[item])
+            interests = [genre for genre, _ in count.most_common(_FAVOURITE_GENRES)]
+        return persona(str(record["user_id"]), record, mined, interests, self._seed)
 
 
 def _memory(titles: Sequence[str], history: Interactions) -> Memory:

@@ -67,16 +67,22 @@ _FORMATS: dict[str, _Source] = {
 """Formats of many data sets: only a path says which."""
 
 
-def load(source: str, path: Path | None = None, seed: int = 0, tolerance: float = TOLERANCE) -> Dataset:
+def load(
+    source: str,
+    path: Path | None = None,
+    seed: int = 0,
+    tolerance: float = TOLERANCE,
+    generated_users: int = 600,
+) -> Dataset:
     """The data set `source`: "embedded", a release of MovieLens, Amazon or Taobao, or "atomic" or "table" data at `path`.
 
     Files are read from `path`, or from the folder `source` inside the folder that SCREENTEST_DATA names; what was read
-    once is opened from the cache as long as the files stay the same. `seed` is the embedded generator's, `tolerance` the
+    once is opened from the cache as long as the files stay the same. `seed` and `generated_users` are the embedded generator's, `tolerance` the
     share of malformed lines up to which a file is read without them. Raises DataError where neither path nor folder is
     given or a file is wrong.
     """
     if source == "embedded":
-        return generate(seed).dataset
+        return generate(seed, generated_users, ratings=generated_users * 200 // 3).dataset
     known = _NAMED | _FORMATS
     if source not in known:
         raise DataError(f"unknown data source {source!r}; known are embedded, {', '.join(known)}")
