@@ -16,6 +16,7 @@ from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import paired_differences, summarise
 from simulator.measures.sessions import Sessions, told_of_sessions
+from simulator.measures.traffic import Shared
 from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
 from simulator.scenario.declared import declared
@@ -78,7 +79,12 @@ def measured(
         items = items_of(split)
         catalogue = catalogue_of(items, len(split.dataset.items), len(split.train))
         watching = _Watching(
-            Replies(), Meters(popularity_of(items)), Planted(), _sessions(study, directory, catalogue), set()
+            Replies(),
+            Meters(popularity_of(items)),
+            Planted(),
+            _sessions(study, directory, catalogue),
+            None if scenario.traffic is None else Shared(scenario.traffic),
+            set(),
         )
         # From the file, as anybody could: no number rests on what the file does not say, and no run on the memory for its turns.
         tested = watching.tested(read_turns(directory.turns))
@@ -102,6 +108,7 @@ def measured(
             declared(scenario).references if study.compares else {}, scenario.seed
         ),
         **(told_of_sessions(watching.sessions, scenario, catalogue) if watching.sessions else {}),
+        **({"traffic": _traffic(watching.shared, study, directory)} if watching.shared else {}),
         "replies": watching.replies.told(),
         "asking": asked.told(),
         "calls": used.told(),
@@ -134,6 +141,7 @@ class _Watching(NamedTuple):
     meters: Meters
     planted: Planted
     sessions: Sessions | None
+    shared: Shared | None
     offered: set[str]
     """Items of all slates."""
 
@@ -147,6 +155,8 @@ class _Watching(NamedTuple):
                 self.planted.add(turn)
                 if self.sessions is not None:
                     self.sessions.add(turn)
+                if self.shared is not None:
+                    self.shared.add(turn)
                 yield turn
 
 
@@ -158,6 +168,13 @@ def _sessions(study: Study, directory: RunDirectory, catalogue: Catalogue) -> Se
     if scenario.rounds == 1:
         return None
     return Sessions(catalogue, people, populations(scenario), scenario.seed, scenario.rounds)
+
+
+def _traffic(shared: Shared, study: Study, directory: RunDirectory) -> dict[str, Any]:
+    """What came of shared traffic, and how each challenger was trained."""
+    names = list(study.scenario.traffic.challengers) if study.scenario.traffic else []
+    trained = [read_json(each.training) for each in directory.all_challengers()]
+    return {**shared.told(study.scenario.seed), "challengers": dict(zip(names, trained, strict=True))}
 
 
 def _told_of_arms(

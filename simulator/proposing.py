@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,40 +49,23 @@ class Proposer(Protocol):
         ...
 
 
-class RecommenderProposer:
-    """Proposes by a trained model, and writes each new proposal down in `journal`, if one is given.
+class Listed(NamedTuple):
+    """What a source has for one user: item ids, best first, and scores."""
 
-    What was `recorded` before a run goes on stays as it is. `known` maps an arm, as it is recorded, to what is known of its users,
-    `plantings` to what is put into its slates, and `learners` to what trains its model further. What arms or replicates have in
-    common is computed once in a round. Items of the whole history are never proposed, however short the truncated one is: lists
-    of all arms compete for the same targets.
-    """
+    items: tuple[str, ...]
+    scores: tuple[float, ...]
+    sources: tuple[str, ...] = ()
+    """Of each item, who brought it; () where there is one recommender."""
 
-    def __init__(
-        self,
-        model: Recommender,
-        split: Split,
-        known: Mapping[str, Known],
-        size: int,
-        recorded: Mapping[Place, Proposal],
-        journal: Path | None,
-        plantings: Mapping[str, Planting] | None = None,
-        learners: Mapping[str, Learner] | None = None,
-    ) -> None:
-        self._plantings = plantings or {}
-        # Filled after this is made: learners begin from the same model.
-        self._learners = {} if learners is None else learners
-        self._model, self._split, self._known = model, split, known
-        self._size = size
-        self._recorded, self._journal = recorded, journal
-        self._user = {user: row for row, user in enumerate(split.dataset.users["user_id"])}
-        self._items: list[str] = split.dataset.items["item_id"].tolist()
-        self._item = {item: row for row, item in enumerate(self._items)}
-        self._round: tuple[str, int] | None = None
-        self._slates: dict[tuple[object, ...], list[Slate]] = {}
-        """Of this round, by all that they are a function of: model, what is known, users, what each accepted and was shown before."""
 
-    def propose(
+class Source(Protocol):
+    """Makes lists, and writes nothing down. Places and what earlier rounds added are those of `Proposer`."""
+
+    def hear(self, arm: str, replicate: int, round: int, accepted: Mapping[str, Sequence[str]]) -> None:
+        """Before every test round, whether lists of it are then asked for or not."""
+        ...
+
+    def lists(
         self,
         arm: str,
         phase: str,
@@ -91,45 +74,69 @@ class RecommenderProposer:
         users: Sequence[str],
         accepted: Mapping[str, Sequence[str]],
         shown: Mapping[str, Sequence[str]],
-    ) -> list[Proposal]:
-        """One pass over these users of the arm."""
-        learner = self._learners.get(arm) if phase == "test" else None
-        if learner is not None:
+    ) -> list[Listed]:
+        """One for each user, in order."""
+        ...
+
+
+class Ranker:
+    """The lists of one model. What arms or replicates have in common is computed once in a round.
+
+    `known` maps an arm, as it is recorded, to what is known of its users, `learners` to what trains its model further. Items of the
+    whole history are never proposed, however short the truncated one is: lists of all arms compete for the same targets.
+    """
+
+    def __init__(
+        self,
+        model: Recommender,
+        split: Split,
+        known: Mapping[str, Known],
+        size: int,
+        learners: Mapping[str, Learner] | None = None,
+    ) -> None:
+        self._model, self._split, self._known, self._size = model, split, known, size
+        # Filled after this is made: learners begin from the same model.
+        self._learners = {} if learners is None else learners
+        self._user = {user: row for row, user in enumerate(split.dataset.users["user_id"])}
+        self._items: list[str] = split.dataset.items["item_id"].tolist()
+        self._item = {item: row for row, item in enumerate(self._items)}
+        self._round: tuple[str, int] | None = None
+        self._slates: dict[tuple[object, ...], list[Listed]] = {}
+        """Of this round, by all that they are a function of: model, what is known, users, what each accepted and was shown before."""
+
+    def hear(self, arm: str, replicate: int, round: int, accepted: Mapping[str, Sequence[str]]) -> None:
+        """See `Source`."""
+        if (learner := self._learners.get(arm)) is not None:
             learner.hear(arm, replicate, round, self._simulated(accepted))
-        recorded = [self._recorded.get((arm, phase, replicate, round, user)) for user in users]
-        known = [proposal for proposal in recorded if proposal is not None]
-        if len(known) == len(users):
-            return known
+
+    def lists(
+        self,
+        arm: str,
+        phase: str,
+        replicate: int,
+        round: int,
+        users: Sequence[str],
+        accepted: Mapping[str, Sequence[str]],
+        shown: Mapping[str, Sequence[str]],
+    ) -> list[Listed]:
+        """One pass over these users."""
         if self._round != (phase, round):
             self._round, self._slates = (phase, round), {}
+        learner = self._learners.get(arm) if phase == "test" else None
         model = self._model if learner is None else learner.model(arm, replicate)
         added = (tuple(tuple(each.get(user, ())) for user in users) for each in (accepted, shown))
         basis = (id(model), self._known[arm].length, tuple(users), *added)
         if basis not in self._slates:
-            self._slates[basis] = self._propose(model, phase, self._known[arm], users, accepted, shown)
-        proposals = [
-            Proposal(
-                self._split.dataset.label,
-                arm,
-                phase,
-                replicate,
-                round,
-                user,
-                self._planted(arm, user, tuple(self._items[item] for item in slate.items)),
-                # Seven digits hold a float32; more would be noise of the conversion.
-                tuple(float(f"{score:.7g}") for score in slate.scores),
-            )
-            for user, slate in zip(users, self._slates[basis], strict=True)
-        ]
-        # All of them were computed, recorded ones too, since a score may depend in its last digit on its batch.
-        fresh = [proposal for proposal, old in zip(proposals, recorded, strict=True) if old is None]
-        if self._journal is not None:
-            append_proposals(self._journal, fresh)
-        return [old or proposal for proposal, old in zip(proposals, recorded, strict=True)]
-
-    def _planted(self, arm: str, user: str, slate: tuple[str, ...]) -> tuple[str, ...]:
-        planting = self._plantings.get(arm)
-        return slate if planting is None else planting.planted(user, slate)
+            slates = self._propose(model, phase, self._known[arm], users, accepted, shown)
+            self._slates[basis] = [
+                Listed(
+                    tuple(self._items[item] for item in slate.items),
+                    # Seven digits hold a float32; more would be noise of the conversion.
+                    tuple(float(f"{score:.7g}") for score in slate.scores),
+                )
+                for slate in slates
+            ]
+        return self._slates[basis]
 
     def _propose(
         self,
@@ -159,6 +166,67 @@ class RecommenderProposer:
         """(n, 2) rows of users and of items."""
         rows = [(self._user[user], self._item[item]) for user, items in extra.items() for item in items]
         return np.array(rows, dtype=np.int32).reshape(-1, 2)
+
+
+class RecommenderProposer:
+    """Proposes what a source lists, and writes each new proposal down in `journal`, if one is given.
+
+    What was `recorded` before a run goes on stays as it is. `plantings`, by arm, put an item into slates.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        data: str,
+        recorded: Mapping[Place, Proposal],
+        journal: Path | None,
+        plantings: Mapping[str, Planting] | None = None,
+    ) -> None:
+        self._source, self._data = source, data
+        self._plantings = plantings or {}
+        self._recorded, self._journal = recorded, journal
+
+    def propose(
+        self,
+        arm: str,
+        phase: str,
+        replicate: int,
+        round: int,
+        users: Sequence[str],
+        accepted: Mapping[str, Sequence[str]],
+        shown: Mapping[str, Sequence[str]],
+    ) -> list[Proposal]:
+        """One pass over these users of the arm."""
+        if phase == "test":
+            self._source.hear(arm, replicate, round, accepted)
+        recorded = [self._recorded.get((arm, phase, replicate, round, user)) for user in users]
+        known = [proposal for proposal in recorded if proposal is not None]
+        if len(known) == len(users):
+            return known
+        lists = self._source.lists(arm, phase, replicate, round, users, accepted, shown)
+        proposals = [
+            Proposal(
+                self._data,
+                arm,
+                phase,
+                replicate,
+                round,
+                user,
+                self._planted(arm, user, listed.items),
+                listed.scores,
+                listed.sources,
+            )
+            for user, listed in zip(users, lists, strict=True)
+        ]
+        # All of them were computed, recorded ones too, since a score may depend in its last digit on its batch.
+        fresh = [proposal for proposal, old in zip(proposals, recorded, strict=True) if old is None]
+        if self._journal is not None:
+            append_proposals(self._journal, fresh)
+        return [old or proposal for proposal, old in zip(proposals, recorded, strict=True)]
+
+    def _planted(self, arm: str, user: str, slate: tuple[str, ...]) -> tuple[str, ...]:
+        planting = self._plantings.get(arm)
+        return slate if planting is None else planting.planted(user, slate)
 
 
 class RecordedProposer:

@@ -12,8 +12,9 @@ from recommender.truncation import Known
 from scenarios.reading import dump
 from simulator.held_out import HeldOutProposer
 from simulator.learning import Learner
-from simulator.proposing import RecommenderProposer
-from simulator.scenario import arms_of
+from simulator.proposing import Ranker, RecommenderProposer
+from simulator.scenario import arms_of, recommenders_of
+from simulator.traffic import InterleavedTraffic, SplitTraffic, split_users
 from simulator.transcript.proposals import resumed_proposals
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from recommender.stages import Stages
     from recommender.trained_directory import TrainedDirectory
     from simulator.planting import Planting
-    from simulator.proposing import Proposer
+    from simulator.proposing import Proposer, Source
     from simulator.scenario import Scenario
-    from simulator.study import Study
+    from simulator.study import Condition, Study
     from simulator.transcript.directory import RunDirectory
     from simulator.transcript.proposals import Proposal
     from simulator.transcript.turns import Place
@@ -37,7 +38,8 @@ def check_recommenders(scenario: Scenario) -> None:
     """ModelError if the model of an arm, one of its options or its device does not exist; before anything is read."""
     for arm in arms_of(scenario):
         try:
-            check_recommender(arm.scenario)
+            for sharing in recommenders_of(arm.scenario).values():
+                check_recommender(sharing)
         except ModelError as error:
             raise ModelError(f"arm {arm.name!r}: {error}" if arm.name else str(error)) from error
 
@@ -58,26 +60,66 @@ def make_proposers(
         for condition in study.conditions
         for name, length in condition.audience.lengths.items()
     }
-    to_train = prepared.without(newcomers)
-    plantings, learners = plantings_of(study), dict[str, Learner]()
-    models: dict[int, Recommender] = {}
+    maker = _Maker(study, directory, prepared.without(newcomers), known, journal is not None)
+    plantings = plantings_of(study)
     made: dict[int, RecommenderProposer] = {}
     with stages.stage("training") as advance:
         for number, condition in enumerate(study.conditions, start=1):
             if condition.recommender not in made:
-                place = directory.trained(study.folder(condition))
-                model = _trained(condition.scenario, to_train, place, advance)
-                models[condition.recommender] = model
+                source = maker.source(condition, advance)
                 made[condition.recommender] = RecommenderProposer(
-                    model, prepared.split, known, 2 * study.scenario.n, recorded, journal, plantings, learners
+                    source, study.label, recorded, journal, plantings
                 )
-            # A forecast, which writes nothing down, has no answers to learn from.
-            if condition.scenario.learning.retrain_every is not None and journal is not None:
-                names = list(condition.audience.lengths)
-                folder = directory.retrained / str(number)
-                learner = Learner(condition.scenario, to_train, models[condition.recommender], folder, names)
-                learners |= dict.fromkeys(names, learner)
+            maker.teach(condition, number)
     return {condition.name: made[condition.recommender] for condition in study.conditions}
+
+
+class _Maker:
+    """Trains models, each once, and puts together what lists the items of an arm."""
+
+    def __init__(
+        self,
+        study: Study,
+        directory: RunDirectory,
+        to_train: Prepared,
+        known: Mapping[str, Known],
+        learns: bool,
+    ) -> None:
+        """`learns` is False for a forecast, which writes nothing down and has no answers to learn from."""
+        self._study, self._directory, self._to_train = study, directory, to_train
+        self._known, self._learns = known, learns
+        self._models: dict[int, list[tuple[Scenario, Recommender, dict[str, Learner]]]] = {}
+        """By the number of the arm's recommender: the models that share its traffic, and what trains them further, by arm."""
+
+    def source(self, condition: Condition, advance: Callable[[int, int, str], None]) -> Source:
+        """Of the arm's own recommender, or of all that share the traffic."""
+        study, size = self._study, 2 * self._study.scenario.n
+        rankers: dict[str, Source] = {}
+        models = self._models.setdefault(condition.recommender, [])
+        for number, (name, scenario) in enumerate(recommenders_of(condition.scenario).items()):
+            place = self._directory.trained(study.folder(condition))
+            if number:
+                place = self._directory.challenger(number)
+            model = _trained(scenario, self._to_train, place, advance)
+            learners: dict[str, Learner] = {}
+            models.append((scenario, model, learners))
+            rankers[name] = Ranker(model, study.prepared.split, self._known, size, learners)
+        traffic = condition.scenario.traffic
+        if traffic is None:
+            return next(iter(rankers.values()))
+        if traffic.mode == "interleaved":
+            return InterleavedTraffic(rankers, size, study.scenario.seed)
+        return SplitTraffic(rankers, split_users(study.user_ids, list(rankers), study.scenario.seed))
+
+    def teach(self, condition: Condition, number: int) -> None:
+        """Let the recommenders of the arm, which is that of this number, learn if they are to."""
+        if condition.scenario.learning.retrain_every is None or not self._learns:
+            return
+        names = list(condition.audience.lengths)
+        for at, (scenario, model, learners) in enumerate(self._models[condition.recommender]):
+            folder = self._directory.retrained / (f"{number}-{at}" if at else str(number))
+            learner = Learner(scenario, self._to_train, model, folder, names)
+            learners.update(dict.fromkeys(names, learner))
 
 
 def plantings_of(study: Study) -> dict[str, Planting]:

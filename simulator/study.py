@@ -137,6 +137,13 @@ class Study:
         return f"{RECOMMENDERS}/{condition.recommender}" if self.compares else ""
 
     @property
+    def user_ids(self) -> list[str]:
+        """Of the users of the test, newcomers last."""
+        ids = self.prepared.split.dataset.users["user_id"]
+        found: list[str] = ids.iloc[self.conditions[0].audience.everyone].tolist()
+        return found
+
+    @property
     def domain(self) -> Domain:
         """The words in which users are told of the items."""
         return domain_of(self.scenario, self.prepared.split.dataset)

@@ -293,6 +293,7 @@ class World(mesa.Model):
             ask=asking.way,
             threshold=asking.threshold if asking.way == "pointwise" else None,
             planted=None if self._planting is None else self._planting.item(agent.user_id),
+            sources=proposal.sources,
             parts=()
             if asking.way == "listwise"
             else tuple(

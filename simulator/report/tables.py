@@ -10,6 +10,7 @@ from simulator.measures.injection import MEASURES
 from simulator.measures.meters import METERS
 from simulator.report.curves import sessions_rows
 from simulator.report.figures import LISTS
+from simulator.report.traffic import traffic_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +37,10 @@ def tables(summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterator[T
         shown, values = sessions_rows(summary)
         title = "The world over sessions; mean [95 % interval over replicates]"
         yield Table("sessions", title, _frame(shown), pd.DataFrame(values))
+    if traffic := summary.get("traffic"):
+        shown, values = traffic_rows(traffic)
+        title = f"Traffic {traffic['mode']}: difference to {traffic['control']} [95 % interval]"
+        yield Table("traffic", title, _frame(shown), pd.DataFrame(values))
     yield _replies(summary["replies"])
     if meters := summary.get("meters"):
         yield _meters(meters)

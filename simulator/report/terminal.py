@@ -14,6 +14,7 @@ from simulator.report.curves import sessions_table
 from simulator.report.fidelity import fidelity_tables, verdict_lines
 from simulator.report.injection import injection_table
 from simulator.report.meters import meter_lines, meters_table
+from simulator.report.traffic import traffic_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -241,6 +242,8 @@ def _show_replies(console: Console, replies: Mapping[str, Any]) -> None:
 def _show_meters(console: Console, summary: Mapping[str, Any]) -> None:
     if summary.get("sessions"):
         console.print(sessions_table(summary))
+    for text in traffic_findings(summary["traffic"]) if "traffic" in summary else ():
+        _line(console, text)
     if planted := summary.get("injection"):
         console.print(injection_table(planted))
     if meters := summary.get("meters"):  # a run of before has none

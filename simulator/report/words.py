@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.measures.meters import repeated
 from simulator.measures.ranking import ALONE, RECOMMENDER, REFINED
+from simulator.report.traffic import traffic_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 def findings(summary: Mapping[str, Any]) -> list[str]:
     """Sentences, the answer first."""
     found: list[str] = []
+    if traffic := summary.get("traffic"):
+        found += traffic_findings(traffic)
     if study := summary.get("study"):
         found += study["findings"].values()
     if fidelity := summary.get("fidelity"):

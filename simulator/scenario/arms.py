@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scenarios.arms import KEYS, variants
+from scenarios.arms import KEYS, Variant, variants
 from scenarios.document import Document
-from scenarios.reading import ScenarioError
+from scenarios.reading import ScenarioError, changed
 from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -45,6 +45,31 @@ class Arm:
 def arms_of(scenario: Scenario) -> tuple[Arm, ...]:
     """The arms in order, the first of which is the reference. ScenarioError if one is no scenario."""
     return _expanded(scenario, {(): scenario.name}, _accepted)
+
+
+def recommenders_of(scenario: Scenario) -> dict[str, Scenario]:
+    """The recommenders that share the traffic, by name, each as the scenario that it would have alone: the control first."""
+    return _sharing(scenario, {(): scenario.name})
+
+
+def check_traffic(scenario: Scenario, document: Document) -> None:
+    """ScenarioError naming the place in `document` of a challenger that is no recommender."""
+    _sharing(scenario, document.places)
+
+
+def _sharing(scenario: Scenario, places: Mapping[Loc, str]) -> dict[str, Scenario]:
+    traffic = scenario.traffic
+    if traffic is None:
+        return {"": scenario}
+    told = scenario.model_dump(mode="json", exclude={*_OF_NO_ARM, "traffic"})
+    base = Document(told, places)
+    found = {traffic.control: scenario.model_copy(update={"traffic": None})}
+    for name, changes in traffic.challengers.items():
+        own, place = base, ("traffic", "challengers", name)
+        for key, value in changes.items():
+            own = changed(own, key, value, base.place((*place, key)))
+        found[name] = Variant(name, changes, own, base.place(place)).typed(Scenario)
+    return found
 
 
 def check_arms(scenario: Scenario, document: Document, check: Callable[[Scenario], None]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator
 
 from scenarios.section import Count, Section, Share
 
@@ -59,3 +59,33 @@ class Learning(Section):
     they were shown, never on what is held out. Each replicate has a model of its own. null: it stays as it was trained."""
     epochs: Count = 1
     """Passes of each retraining, the last of which is kept."""
+
+
+def _of_a_recommender(key: str) -> str:
+    section, _, rest = key.partition(".")
+    if section not in {"recommender", "features"} or not all(rest.split(".")):
+        raise ValueError("should be a dotted key below recommender or features, such as recommender.model")
+    return key
+
+
+class Traffic(Section):
+    """Several recommenders before one population, as in production: the scenario's own, the control, and its challengers."""
+
+    mode: Literal["split", "interleaved"] = "interleaved"
+    """split: each user has one of them for good, drawn in equal parts; interleaved: each slate is drafted from the lists of all of
+    them (team draft, Radlinski, Kurup and Joachims 2008), and whoever brought an item has the credit if it is accepted."""
+    control: str = "control"
+    """Name of the scenario's own recommender."""
+    challengers: Annotated[
+        dict[str, dict[Annotated[str, AfterValidator(_of_a_recommender)], JsonValue]], Field(min_length=1)
+    ]
+    """By name, the dotted keys below recommender and features in which it differs from the control."""
+
+    @field_validator("challengers")
+    @classmethod
+    def _named_apart(
+        cls, value: dict[str, dict[str, JsonValue]], info: ValidationInfo
+    ) -> dict[str, dict[str, JsonValue]]:
+        if info.data.get("control") in value:
+            raise ValueError(f"should have other names than the control's, {info.data['control']!r}")
+        return value

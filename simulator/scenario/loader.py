@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scenarios.reading import read_document, typed
-from simulator.scenario.arms import check_arms
+from simulator.scenario.arms import check_arms, check_traffic
 from simulator.scenario.declared import check_study
 from simulator.scenario.schema import Scenario
 
@@ -25,6 +25,7 @@ def load(
     document = read_document(path, overrides)
     scenario = typed(Scenario, document)
     check_arms(scenario, document, check)
+    check_traffic(scenario, document)
     check_study(scenario, document)
     return scenario
 

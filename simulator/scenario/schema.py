@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationInf
 from recommender.configuration import ColdStart, Setup
 from scenarios.arms import either, some_arm
 from scenarios.section import Count, FilePath, PositiveInts, Section, Share, increasing, named
-from simulator.scenario.living import Learning, Population
+from simulator.scenario.living import Learning, Population, Traffic
 from simulator.scenario.study_plan import StudyPlan  # noqa: TC001 - pydantic reads the annotation
 
 _SECRET = re.compile(r"(api[-_]?key|authorization|secret|password|^token$|access[-_]?token)", re.IGNORECASE)
@@ -338,6 +338,10 @@ def _changeable(key: str) -> str:
     return key
 
 
+def _of_recommender(key: str) -> bool:
+    return key.partition(".")[0] in {"recommender", "features"}
+
+
 _Key = Annotated[str, AfterValidator(_changeable)]
 
 
@@ -377,6 +381,8 @@ class Scenario(Setup):
         dict[_Key, Annotated[tuple[JsonValue, ...], Field(strict=False)]] | None, AfterValidator(either)
     ] = None
     """Instead of arms: a dotted key and its values, one arm for each; of several keys their product."""
+    traffic: Annotated[Traffic | None, Field(validate_default=True)] = None
+    """Several recommenders before one population, instead of one; null: the scenario's own alone."""
     replicates: Count = 1
     """How often every user is asked about each test slate, each time with a draw of its own; a user's metrics are averaged
     over them. Validation turns are played once."""
@@ -414,6 +420,21 @@ class Scenario(Setup):
         if value.retrain_every is not None and slates is not None and slates.source == "held_out":
             raise ValueError(
                 "should have no retrain_every: slates of held-out items have no recommender to train"
+            )
+        return value
+
+    @field_validator("traffic")
+    @classmethod
+    def _one_control(cls, value: Traffic | None, info: ValidationInfo) -> Traffic | None:
+        if value is None:
+            return None
+        slates = info.data.get("slates")
+        if slates is not None and slates.source == "held_out":
+            raise ValueError("should be null: slates of held-out items have no recommender")
+        keys = {key for arm in (info.data.get("arms") or {}).values() for key in arm}
+        if found := [key for key in (*keys, *(info.data.get("sweep") or ())) if _of_recommender(key)]:
+            raise ValueError(
+                f"should be null where arms change {min(found)}: all arms have the recommenders that share the traffic"
             )
         return value
 

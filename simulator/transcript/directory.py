@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RECOMMENDERS = "recommenders"
 """The folder of recommenders in a run that has arms."""
+CHALLENGERS = "challengers"
+"""The folder of those that share the traffic with the run's own."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,22 @@ class RunDirectory(TrainedDirectory):
         folders = sorted(found, key=lambda folder: int(folder.name))
         return [TrainedDirectory(folder) for folder in folders] or [self]
 
+    def challenger(self, number: int) -> TrainedDirectory:
+        """A recommender that shares the traffic with the run's own, by its number, from 1."""
+        return TrainedDirectory(self.path / CHALLENGERS / str(number))
+
+    def all_challengers(self) -> list[TrainedDirectory]:
+        """Those that there are."""
+        found = sorted((self.path / CHALLENGERS).glob("*/"), key=lambda folder: int(folder.name))
+        return [TrainedDirectory(folder) for folder in found]
+
     def copy_record(self, other: RunDirectory) -> None:
         """Put the record of this run, of which a replay is made, into a new one."""
-        for file in (self.calls, self.proposals, *(each.training for each in self.all_trained())):
+        for file in (
+            self.calls,
+            self.proposals,
+            *(each.training for each in (*self.all_trained(), *self.all_challengers())),
+        ):
             place = other.path / file.relative_to(self.path)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place)

@@ -30,6 +30,8 @@ class Proposal:
     user_id: str
     items: tuple[str, ...]
     scores: tuple[float, ...]
+    sources: tuple[str, ...] = ()
+    """Of each item, which recommender brought it; not written where there is one recommender."""
 
     @property
     def place(self) -> Place:
@@ -90,14 +92,15 @@ def sealed_proposal(line: bytes) -> Proposal:
         # order, and the hash was that of the sorted ones as well.
         if hashlib.sha256(line[:-_SEAL_LENGTH] + b"}").hexdigest() != seal and _hash(_sorted(fields)) != seal:
             raise ValueError("its sha256 does not fit its content")
-        fields["items"], fields["scores"] = tuple(fields["items"]), tuple(fields["scores"])
+        for name in ("items", "scores", "sources"):
+            fields[name] = tuple(fields.get(name, ()))
         return Proposal(**fields)
     except (TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"its fields are not those of a proposal ({error!r})") from None
 
 
 def _line(proposal: Proposal) -> bytes:
-    content = _sorted(vars(proposal))
+    content = _sorted({name: value for name, value in vars(proposal).items() if name != "sources" or value})
     return content[:-1] + f', "sha256": "{_hash(content)}"}}\n'.encode("ascii")
 
 

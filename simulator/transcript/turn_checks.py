@@ -17,6 +17,7 @@ from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import summarise
 from simulator.measures.sessions import Sessions, told_of_sessions
+from simulator.measures.traffic import Shared
 from simulator.scenario.declared import declared
 from simulator.scenario.plan import groups, populations
 from simulator.transcript.items import catalogue_of, popularity_of, read_items
@@ -75,12 +76,15 @@ class TurnChecks:
         found, run, scenario = self._found, self._run, self._scenario
         before = len(found.faults)
         planted = Planted()
+        shared = None if scenario is None or scenario.traffic is None else Shared(scenario.traffic)
         tested = planted.watched(turn for turn in self._turns() if turn.phase == "test")
         meters = self._meters()
         watched = tested if meters is None else meters.watched(tested)
         sessions = self._sessions()
         if sessions is not None:
             watched = sessions[0].watched(watched)
+        if shared is not None:
+            watched = shared.watched(watched)
         table = None if scenario is None else per_user(watched, scenario)
         for _ in tested:  # without a scenario nothing else reads them
             pass
@@ -104,6 +108,8 @@ class TurnChecks:
             if planted.told(references := declared(scenario).references, scenario.seed) is not None:
                 told = {"injection": planted.told(references, scenario.seed)}
                 self._check_summary("planted items", "injection", told)
+            if shared is not None:
+                self._check_summary("shared traffic", "traffic", {"traffic": shared.told(scenario.seed)})
             if sessions is not None:
                 computed = told_of_sessions(sessions[0], scenario, sessions[1])
                 self._check_summary("the world over rounds", "sessions", computed)
@@ -175,7 +181,12 @@ class TurnChecks:
         slate = self._slates.get(turn.place)
         if slate is None:
             yield f"the turn of {where} has no slate in {self._run.proposals.name}"
-        elif (slate.items, slate.scores, slate.data) != (turn.slate, turn.scores, turn.data):
+        elif (slate.items, slate.scores, slate.sources, slate.data) != (
+            turn.slate,
+            turn.scores,
+            turn.sources,
+            turn.data,
+        ):
             yield f"the slate of {where} is not the one in {self._run.proposals.name}"
         if sorted(turn.shown) != sorted(turn.slate):
             yield f"what was shown to {where} is not its slate"
@@ -323,7 +334,13 @@ class TurnChecks:
                 f"{path.name}: {what} not checked; an earlier version made the run, with less in it"
             )
             return
-        own = self._check_leaves(path, {name: summary.get(name) for name in computed}, computed)
+        kept = {name: summary.get(name) for name in computed}
+        if "traffic" in kept:
+            # How challengers were trained is told beside it, and follows from no turn.
+            kept["traffic"] = {
+                name: value for name, value in kept["traffic"].items() if name != "challengers"
+            }
+        own = self._check_leaves(path, kept, computed)
         self._found.hold(before, f"{path.name}: {what}, {own:,} values, computed again from the turns")
 
     def _check_leaves(self, path: Path, read: Mapping[str, Any], computed: Mapping[str, Any]) -> int:

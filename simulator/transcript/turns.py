@@ -91,6 +91,8 @@ class Turn:
     """Whether that call brought a note, which later prompts tell; written with the key."""
     planted: str | None = None
     """The item that was planted in the slate; not written where none was."""
+    sources: tuple[str, ...] = ()
+    """Of each item of the slate, which recommender brought it; not written where there is one recommender."""
     parts: tuple[Part, ...] = ()
     """What each of several calls said: one a candidate in slate order (pointwise), or one an order (permuted). What the turn says is
     agents.asking.combined of them."""
@@ -117,6 +119,8 @@ class Turn:
             del told["reflection"], told["noted"]
         if self.planted is None:
             del told["planted"]
+        if not self.sources:
+            del told["sources"]
         # ASCII: replies name things with any character, line separators and lone surrogates included.
         return _ENCODER.encode(told) + "\n"
 
