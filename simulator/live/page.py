@@ -1,0 +1,126 @@
+"""The page: Mesa's SolaraViz with its controls and sliders, and beside it the round, the curves and one user's dialogue."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import solara
+from mesa.visualization import SolaraViz
+from mesa.visualization.user_param import Slider
+from mesa.visualization.utils import force_update, update_counter
+
+from simulator.live.dialogue import dialogue
+from simulator.live.session import Session
+from simulator.live.views import curves_view, dialogue_view, slates_view, status_view
+from simulator.live.world import LiveWorld
+
+_offered: list[Session] = []
+"""What is served: Solara imports the page by its name, and gives it nothing."""
+
+
+def offer(session: Session) -> None:
+    """Say what the page is about, before it is served."""
+    _offered[:] = [session]
+
+
+@solara.component
+def Page() -> None:
+    """One visitor's page; each has a world of its own, and all have one session."""
+    (session,) = _offered
+    first = session.first()
+    fixed: dict[str, Any] = {"session": session, "tell": force_update}
+    world = solara.use_reactive(solara.use_memo(lambda: LiveWorld(**fixed, **vars(first)), []))
+    solara.use_effect(lambda: world.peek().leave, [world.value])
+    solara.Style(files("simulator.live").joinpath("live.css").read_text(encoding="utf-8"))
+    SolaraViz(
+        world,
+        components=[],
+        model_params={**fixed, **_sliders(session)},
+        play_interval=200,
+        name=f"Screentest live: {session.study.scenario.name}",
+    )
+    with solara.v.Html(tag="main", class_="live"):
+        Round(world.value)
+        Talk(world.value)
+
+
+def _sliders(session: Session) -> dict[str, Any]:
+    """What may change at a reset."""
+    first = session.first()
+    sliders: dict[str, Any] = {"arm": first.arm, "weight": None, "noise": None}
+    if len(session.arms) > 1:
+        sliders["arm"] = {
+            "type": "Select", "label": "Arm", "value": first.arm, "values": list(session.arms)
+        }  # fmt: skip
+    sliders["users"] = Slider("Users", value=first.users, min=1, max=first.users, step=1)
+    sliders["shown"] = Slider("Length of the list", value=first.shown, min=1, max=first.shown, step=1)
+    if first.weight is not None:
+        sliders["weight"] = Slider("Weight of the answers", value=first.weight, min=0.0, max=1.0, step=0.05)
+    if first.noise is not None:
+        top = max(2.0, first.noise)
+        sliders["noise"] = Slider("Noise of the stand-in", value=first.noise, min=0.0, max=top, step=0.1)
+    return sliders
+
+
+@solara.component
+def Round(world: LiveWorld) -> None:
+    """How the round stands, and the measures of all rounds."""
+    update_counter.get()
+    solara.HTML(tag="section", unsafe_innerHTML=status_view(world), classes=["round"])
+    solara.HTML(
+        tag="section",
+        unsafe_innerHTML=curves_view(world),
+        classes=["curves"],
+        attributes={"aria-label": "Measures over the rounds"},
+    )
+
+
+@solara.component
+def Talk(world: LiveWorld) -> None:
+    """What one user is told, what it says, and what becomes of its slate."""
+    update_counter.get()
+    chosen, choose = solara.use_state(world.users[0])
+    user = chosen if chosen in world.users else world.users[0]
+    exchange = world.exchange(user)
+    with solara.v.Html(tag="section", class_="talk", attributes={"aria-label": "Dialogue of one user"}):
+        with solara.v.Html(tag="div", class_="who"):
+            solara.v.Html(tag="h2", children=["One user"])
+            place = world.users.index(user)
+            solara.Button(
+                "Previous", on_click=lambda: choose(world.users[place - 1]), disabled=place == 0, outlined=True
+            )
+            solara.Select("User", value=user, values=list(world.users), on_value=choose, dense=True)
+            solara.Button(
+                "Next",
+                on_click=lambda: choose(world.users[place + 1]),
+                disabled=place + 1 == len(world.users),
+                outlined=True,
+            )
+        if exchange is None:
+            solara.v.Html(tag="p", class_="hint", children=["Nothing was asked yet."])
+            return
+        told = dialogue(exchange)
+        solara.HTML(tag="div", unsafe_innerHTML=dialogue_view(told))
+        for number, call in enumerate(told.calls, start=1):
+            of = f" {number} of {len(told.calls)}" if len(told.calls) > 1 else ""
+            with solara.v.Html(tag="div", class_="sides", key=f"call {number}"):
+                with solara.v.Html(tag="div"):
+                    solara.v.Html(tag="h3", children=[f"Prompt{of}"])
+                    text = "\n\n".join(f"[{role}]\n{said}" for role, said in call.prompt)
+                    _preformatted(text, f"Prompt{of}")
+                with solara.v.Html(tag="div"):
+                    solara.v.Html(tag="h3", children=[f"Reply{of}"])
+                    if call.reply is not None:
+                        _preformatted(call.reply, f"Reply{of}")
+                    elif call.error is not None:
+                        solara.v.Html(tag="p", class_="bad", children=["There is none."])
+                    else:
+                        solara.v.Html(tag="p", class_="hint", children=["Awaited …"])
+                    solara.v.Html(tag="p", class_="small", children=[call.told])
+        solara.HTML(tag="div", unsafe_innerHTML=slates_view(told), classes=["slates"])
+
+
+def _preformatted(text: str, label: str) -> None:
+    """A text as it is; in reach of the keyboard, since it may scroll."""
+    solara.v.Html(tag="pre", children=[text], attributes={"tabindex": "0", "role": "region", "aria-label": label})
