@@ -49,7 +49,10 @@ def parser() -> argparse.ArgumentParser:
         help="new folder for the trained recommender and the record of calls (default: a temporary one, removed at the end)",
     )
     options.add_argument(
-        "--max-cost", type=dollars, metavar="USD", help="of all calls of all pages together; then no further call is made"
+        "--max-cost",
+        type=dollars,
+        metavar="USD",
+        help="of all calls of all pages together; then no further call is made",
     )
     options.add_argument("--max-calls", type=_count, metavar="N", help="the same for answered calls")
     options.add_argument("--max-tokens", type=_count, metavar="N", help="the same for tokens, in and out")

@@ -46,7 +46,9 @@ class Panel:
     def told(self) -> str:
         """In words, for who does not see it."""
         latest = ", ".join(f"{line.name} {line.latest}".strip() for line in self.lines)
-        return f"{self.name} over {self.rounds} rounds, from {self.low} to {self.high} on its axis; now {latest}"
+        return (
+            f"{self.name} over {self.rounds} rounds, from {self.low} to {self.high} on its axis; now {latest}"
+        )
 
 
 def panels(collected: Mapping[str, Sequence[object]]) -> Iterator[Panel]:
@@ -76,7 +78,9 @@ def _number(value: object) -> float | None:
 
 
 def _panel(name: str, lines: Mapping[str, Sequence[float | None]]) -> Panel:
-    newest = {key: next(value for value in reversed(line) if value is not None) for key, line in lines.items()}
+    newest = {
+        key: next(value for value in reversed(line) if value is not None) for key, line in lines.items()
+    }
     kept = sorted(lines, key=lambda key: -newest[key])[:_MOST_LINES]
     every = [value for key in kept for value in lines[key] if value is not None]
     low, high = _axis(min(every), max(every))

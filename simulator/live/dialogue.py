@@ -89,7 +89,8 @@ def dialogue(exchange: Exchange) -> Dialogue:
         after=()
         if turn is None
         else tuple(
-            Row(titles[item], said.get(item, ""), places[item] - place) for place, item in enumerate(turn.final)
+            Row(titles[item], said.get(item, ""), places[item] - place)
+            for place, item in enumerate(turn.final)
         ),
         fallback=turn is not None and turn.fallback,
     )

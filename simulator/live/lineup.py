@@ -70,7 +70,9 @@ class Lineup:
                     f"users.client {users.client} may cost money, and a page that plays has no last round; say what may be spent, "
                     "such as --max-cost 1.00 or --max-calls 500"
                 )
-        self.labels = {each.name: client.label for each, client in zip(self._study.conditions, clients, strict=True)}
+        self.labels = {
+            each.name: client.label for each, client in zip(self._study.conditions, clients, strict=True)
+        }
 
     def renew(self) -> None:
         """Make calls again that had failed, and ask an endpoint again that had refused: for a world that begins anew."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import solara
 from mesa.visualization import SolaraViz
@@ -11,12 +11,15 @@ from mesa.visualization.user_param import Slider
 from mesa.visualization.utils import force_update, update_counter
 
 from simulator.live.dialogue import dialogue
-from simulator.live.session import Session
 from simulator.live.views import curves_view, dialogue_view, slates_view, status_view
 from simulator.live.world import LiveWorld
 
+if TYPE_CHECKING:
+    from simulator.live.session import Session
+
 _offered: list[Session] = []
 """What is served: Solara imports the page by its name, and gives it nothing."""
+_SLIDERS = "What the sliders say counts from the next Reset. It trains nothing, and what was answered before is not asked again."
 
 
 def offer(session: Session) -> None:
@@ -25,7 +28,7 @@ def offer(session: Session) -> None:
 
 
 @solara.component
-def Page() -> None:
+def Page() -> None:  # noqa: N802 - Solara's components are named like classes
     """One visitor's page; each has a world of its own, and all have one session."""
     (session,) = _offered
     first = session.first()
@@ -40,7 +43,9 @@ def Page() -> None:
         play_interval=200,
         name=f"Screentest live: {session.study.scenario.name}",
     )
-    with solara.v.Html(tag="main", class_="live"):
+    with solara.Sidebar():
+        solara.v.Html(tag="p", class_="beside", children=[_SLIDERS])
+    with solara.v.Html(tag="div", class_="live"):
         Round(world.value)
         Talk(world.value)
 
@@ -53,18 +58,18 @@ def _sliders(session: Session) -> dict[str, Any]:
         sliders["arm"] = {
             "type": "Select", "label": "Arm", "value": first.arm, "values": list(session.arms)
         }  # fmt: skip
-    sliders["users"] = Slider("Users", value=first.users, min=1, max=first.users, step=1)
-    sliders["shown"] = Slider("Length of the list", value=first.shown, min=1, max=first.shown, step=1)
+    sliders["users"] = Slider(f"Users, 1 to {first.users}", value=first.users, min=1, max=first.users, step=1)
+    sliders["shown"] = Slider(f"List, 1 to {first.shown}", value=first.shown, min=1, max=first.shown, step=1)
     if first.weight is not None:
-        sliders["weight"] = Slider("Weight of the answers", value=first.weight, min=0.0, max=1.0, step=0.05)
+        sliders["weight"] = Slider("Answers' weight, 0 to 1", value=first.weight, min=0.0, max=1.0, step=0.05)
     if first.noise is not None:
         top = max(2.0, first.noise)
-        sliders["noise"] = Slider("Noise of the stand-in", value=first.noise, min=0.0, max=top, step=0.1)
+        sliders["noise"] = Slider(f"Noise, 0 to {top:g}", value=first.noise, min=0.0, max=top, step=0.1)
     return sliders
 
 
 @solara.component
-def Round(world: LiveWorld) -> None:
+def Round(world: LiveWorld) -> None:  # noqa: N802 - as above
     """How the round stands, and the measures of all rounds."""
     update_counter.get()
     solara.HTML(tag="section", unsafe_innerHTML=status_view(world), classes=["round"])
@@ -77,7 +82,7 @@ def Round(world: LiveWorld) -> None:
 
 
 @solara.component
-def Talk(world: LiveWorld) -> None:
+def Talk(world: LiveWorld) -> None:  # noqa: N802 - as above
     """What one user is told, what it says, and what becomes of its slate."""
     update_counter.get()
     chosen, choose = solara.use_state(world.users[0])
@@ -88,7 +93,10 @@ def Talk(world: LiveWorld) -> None:
             solara.v.Html(tag="h2", children=["One user"])
             place = world.users.index(user)
             solara.Button(
-                "Previous", on_click=lambda: choose(world.users[place - 1]), disabled=place == 0, outlined=True
+                "Previous",
+                on_click=lambda: choose(world.users[place - 1]),
+                disabled=place == 0,
+                outlined=True,
             )
             solara.Select("User", value=user, values=list(world.users), on_value=choose, dense=True)
             solara.Button(
@@ -123,4 +131,6 @@ def Talk(world: LiveWorld) -> None:
 
 def _preformatted(text: str, label: str) -> None:
     """A text as it is; in reach of the keyboard, since it may scroll."""
-    solara.v.Html(tag="pre", children=[text], attributes={"tabindex": "0", "role": "region", "aria-label": label})
+    solara.v.Html(
+        tag="pre", children=[text], attributes={"tabindex": "0", "role": "region", "aria-label": label}
+    )

@@ -78,7 +78,11 @@ class Session:
         """What the scenario says, of its first arm."""
         scenario = self.study.scenario
         return Choice(
-            self.arms[0], scenario.users.count, scenario.list_length, self._first_weight(), self._first_noise()
+            self.arms[0],
+            scenario.users.count,
+            scenario.list_length,
+            self._first_weight(),
+            self._first_noise(),
         )
 
     def refinement(self, arm: str, weight: float | None) -> Refinement:
@@ -138,5 +142,3 @@ def opened(scenario: Scenario, out: Path | None, stages: Stages, sending: Sendin
         finally:
             if stage.close(_LAST_SECONDS):
                 lineup.close()
-
-

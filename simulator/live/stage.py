@@ -16,7 +16,7 @@ _LOOK_SECONDS = 0.2
 """Between two looks at a job that a page waits for."""
 
 
-class StageClosed(RuntimeError):
+class StageClosedError(RuntimeError):
     """The live view is being stopped: nothing more is played."""
 
 
@@ -37,7 +37,7 @@ class Stage:
     ) -> _T:
         """What `job` gives or raises; `looked` is called now and then in the thread that waits."""
         if self._closed:
-            raise StageClosed("the live view is being stopped; start it again")
+            raise StageClosedError("the live view is being stopped; start it again")
         done: Future[_T] = Future()
 
         def work() -> None:

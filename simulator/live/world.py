@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import mesa
 
 from simulator.experiment import MISTAKES, Halt
-from simulator.live.stage import StageClosed
+from simulator.live.stage import StageClosedError
 from simulator.world import Rules, World
 
 if TYPE_CHECKING:
@@ -74,15 +74,15 @@ class LiveWorld(World):
             proposer=session.proposers[condition.name],
             ask=self._asked_live,
             nulls={},
-            rules=Rules(
-                shown, session.refinement(arm, weight), scenario.refinement.repair, scenario.seed
-            ),
+            rules=Rules(shown, session.refinement(arm, weight), scenario.refinement.repair, scenario.seed),
             labels=(study.label, session.lineup.labels[condition.name]),
         )
         self.datacollector = mesa.DataCollector(
             model_reporters={
                 **self.datacollector.model_reporters,
-                "failed": lambda world: sum(turn.fallback for turn in world.latest) / max(1, len(world.latest)),
+                "failed_share": lambda world: (
+                    sum(turn.fallback for turn in world.latest) / max(1, len(world.latest))
+                ),
             }
         )
         self.arm, self.shown, self.weight, self.noise = arm, shown, weight, noise
@@ -95,6 +95,7 @@ class LiveWorld(World):
         """Why there is nothing more to play."""
         self.progress: Progress | None = None
         """Of the calls, while a round is played."""
+        self.running: bool = True
         self._session, self._tell, self._condition = session, tell, condition.name
         self._only_round = scenario.slates.source == "held_out"
         self._left = threading.Event()
@@ -117,7 +118,7 @@ class LiveWorld(World):
             return
         try:
             self._session.stage.play(self._look, self._play)
-        except (Halt, StageClosed, *MISTAKES) as error:
+        except (Halt, StageClosedError, *MISTAKES) as error:
             self.error = "\n".join([str(error), *getattr(error, "__notes__", ())])
             self.running = False
         finally:
