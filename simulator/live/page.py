@@ -87,11 +87,12 @@ def Talk(world: LiveWorld) -> None:  # noqa: N802 - as above
     update_counter.get()
     chosen, choose = solara.use_state(world.users[0])
     user = chosen if chosen in world.users else world.users[0]
+    place = world.users.index(user)
     exchange = world.exchange(user)
+    told = None if exchange is None else dialogue(exchange)
     with solara.v.Html(tag="section", class_="talk", attributes={"aria-label": "Dialogue of one user"}):
         with solara.v.Html(tag="div", class_="who"):
             solara.v.Html(tag="h2", children=["One user"])
-            place = world.users.index(user)
             solara.Button(
                 "Previous",
                 on_click=lambda: choose(world.users[place - 1]),
@@ -105,32 +106,6 @@ def Talk(world: LiveWorld) -> None:  # noqa: N802 - as above
                 disabled=place + 1 == len(world.users),
                 outlined=True,
             )
-        if exchange is None:
-            solara.v.Html(tag="p", class_="hint", children=["Nothing was asked yet."])
-            return
-        told = dialogue(exchange)
+        # Always there, with other contents: while a step is played the browser is told of changes, and cannot ask for new parts.
         solara.HTML(tag="div", unsafe_innerHTML=dialogue_view(told))
-        for number, call in enumerate(told.calls, start=1):
-            of = f" {number} of {len(told.calls)}" if len(told.calls) > 1 else ""
-            with solara.v.Html(tag="div", class_="sides", key=f"call {number}"):
-                with solara.v.Html(tag="div"):
-                    solara.v.Html(tag="h3", children=[f"Prompt{of}"])
-                    text = "\n\n".join(f"[{role}]\n{said}" for role, said in call.prompt)
-                    _preformatted(text, f"Prompt{of}")
-                with solara.v.Html(tag="div"):
-                    solara.v.Html(tag="h3", children=[f"Reply{of}"])
-                    if call.reply is not None:
-                        _preformatted(call.reply, f"Reply{of}")
-                    elif call.error is not None:
-                        solara.v.Html(tag="p", class_="bad", children=["There is none."])
-                    else:
-                        solara.v.Html(tag="p", class_="hint", children=["Awaited …"])
-                    solara.v.Html(tag="p", class_="small", children=[call.told])
-        solara.HTML(tag="div", unsafe_innerHTML=slates_view(told), classes=["slates"])
-
-
-def _preformatted(text: str, label: str) -> None:
-    """A text as it is; in reach of the keyboard, since it may scroll."""
-    solara.v.Html(
-        tag="pre", children=[text], attributes={"tabindex": "0", "role": "region", "aria-label": label}
-    )
+        solara.HTML(tag="div", unsafe_innerHTML=slates_view(told))

@@ -26,13 +26,13 @@ def curves_view(world: LiveWorld) -> str:
     return _render("curves", panels=panels, width=curves.WIDTH, height=curves.HEIGHT)
 
 
-def dialogue_view(told: Dialogue) -> str:
-    """How one user's round stands."""
+def dialogue_view(told: Dialogue | None) -> str:
+    """What one user is told and says; None before anything is asked."""
     return _render("dialogue", told=told)
 
 
-def slates_view(told: Dialogue) -> str:
-    """The lists before and after."""
+def slates_view(told: Dialogue | None) -> str:
+    """The lists before and after; None before anything is asked."""
     return _render("slates", told=told)
 
 

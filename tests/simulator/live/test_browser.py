@@ -255,13 +255,14 @@ def test_refusals_and_failed_calls_are_errors_and_a_reset_makes_them_again(asked
 
 def test_a_view_that_is_closed_plays_no_further(asked, chromium):
     server, address = asked(lambda body: "I would accept nothing.")
-    page = chromium.new_page()
+    # In a context that outlives it: what it says as it closes is heard.
+    page = chromium.new_context().new_page()
     page.goto(address)
     page.wait_for_selector(".live h1")
     page.get_by_role("button", name="▶", exact=True).click()
     expect(page.locator(".live h1")).to_have_text(re.compile(r"Round [1-9]"))
     page.close(run_before_unload=True)
     time.sleep(3)
-    seen = len(server.received)
+    seen = server.requests
     time.sleep(2)
-    assert len(server.received) == seen
+    assert server.requests == seen > 0
