@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from agents.llm import Caps
     from recommender.stages import Stages
     from simulator.experiment import MISTAKES
-    from simulator.live.server import serve
+    from simulator.live.server import HOST, reserved, serve
     from simulator.live.session import opened
     from simulator.scenario import load
     from simulator.sending import Sending
@@ -81,9 +82,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     sending = Sending(Caps(options.max_calls, options.max_tokens, options.max_cost))
     try:
+        # Before anything is trained: a port that is taken shows at once.
+        at = reserved(options.port)
+    except OSError as error:
+        return _fail(
+            f"error: port {options.port} of {HOST}: {error.strerror}; take another, such as --port 0 for a free one"
+        )
+    # What a session made is removed at its end, whichever way it is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
         scenario = load(options.scenario, options.overrides, check_arm)
-        with opened(scenario, options.out, Stages(Console(stderr=True)), sending) as session:
-            serve(session, options.port, _ready)
+        with at, opened(scenario, options.out, Stages(Console(stderr=True)), sending) as session:
+            serve(session, at, _ready)
     except MISTAKES as mistake:
         return _fail("\n".join([f"error: {mistake}", *getattr(mistake, "__notes__", ())]))
     except KeyboardInterrupt:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from agents.embedded.client import EmbeddedClient
+from recommender.stages import Stages
 from simulator.audience import make_knowledge
 from simulator.lines import lines_of, open_lines
 from simulator.scenario import ScenarioError
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agents.llm import ChatClient, Gateway, Record, Request
-    from recommender.stages import Stages
     from simulator.sending import Sending
     from simulator.study import Condition, Study
     from simulator.transcript.directory import RunDirectory
@@ -44,19 +46,20 @@ class Lineup:
         directory: RunDirectory,
         journal: CallJournal,
         sending: Sending,
-        stages: Stages,
     ) -> None:
         self._study, self._directory, self._journal = study, directory, journal
-        self._sending, self._stages = sending, stages
+        self._sending = sending
+        self.labels: dict[str, str] = {}
+        """Who answers, by the name of the condition; known once it is checked."""
         self._open: _Open | None = None
         self._failed = False
         self._knowledge = cache(
             lambda: make_knowledge(study.scenario, study.prepared, study.conditions[0].audience)
         )
 
-    def check(self) -> None:
+    def check(self, stages: Stages) -> None:
         """ClientSetupError or ScenarioError where clients cannot be made, or could be asked without an end."""
-        clients = self._clients(None)
+        clients = self._clients(None, stages)
         for condition, client in zip(self._study.conditions, clients, strict=True):
             users = condition.scenario.users
             if users.send == "batch":
@@ -107,7 +110,7 @@ class Lineup:
 
     def _opened(self, noise: float | None) -> _Open:
         with ExitStack() as stack:
-            clients = self._clients(noise)
+            clients = self._clients(noise, Stages(Console(quiet=True)))
             at_hand = stack.enter_context(answers_at_hand(self._study.scenario, clients, self._sending))
             gateways, _ = stack.enter_context(
                 open_lines(
@@ -116,14 +119,18 @@ class Lineup:
                     at_hand,
                     replace(self._sending, retry_errors=True),
                     ledger=cache(partial(open_ledger, self._directory.batches)),
-                    tell=lambda said: self._stages.console.print(f"  {said}", highlight=False, markup=False),
+                    tell=_ignore,
                 )
             )
             return _Open(noise, gateways, stack.pop_all())
 
-    def _clients(self, noise: float | None) -> tuple[ChatClient, ...]:
+    def _clients(self, noise: float | None, stages: Stages) -> tuple[ChatClient, ...]:
         conditions = tuple(_with_noise(each, noise) for each in self._study.conditions)
-        return replace(self._study, conditions=conditions).clients(self._stages, self._knowledge)
+        return replace(self._study, conditions=conditions).clients(stages, self._knowledge)
+
+
+def _ignore(said: str) -> None:
+    """How batches stand: there are none."""
 
 
 def _with_noise(condition: Condition, noise: float | None) -> Condition:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import warnings
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,8 +19,22 @@ _FORGOTTEN_AFTER = "30s"
 """Without a word of its browser: nobody looks at a page that plays, and its calls may cost money."""
 
 
-def serve(session: Session, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the page until interrupted; `ready` is told its address once it can be opened. OSError if the port is taken."""
+def reserved(port: int) -> socket.socket:
+    """A socket of this machine alone at `port`, or at a free one for 0; OSError if it is taken."""
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((HOST, port))
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+def serve(session: Session, at: socket.socket, ready: Callable[[str], None]) -> None:
+    """Serve the page at a reserved socket until interrupted; `ready` is told its address once it can be opened."""
+    # What Solara warns of is Mesa's way of drawing no component, and a cookie that is as strict as it should be.
+    warnings.filterwarnings("ignore", category=UserWarning, module="solara")
     # Before Solara is imported: it reads its settings then.
     os.environ["SOLARA_TELEMETRY_MIXPANEL_ENABLE"] = "false"
     os.environ["SOLARA_APP"] = "simulator.live.page:Page"
@@ -41,13 +57,10 @@ def serve(session: Session, port: int, ready: Callable[[str], None]) -> None:
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
-                address, *_ = (each.getsockname() for server in self.servers for each in server.sockets)
-                ready(f"http://{HOST}:{address[1]}")
+                ready(f"http://{HOST}:{at.getsockname()[1]}")
 
-    config = uvicorn.Config(
-        OwnOrigin(app), host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=2
-    )
-    _Server(config).run()
+    config = uvicorn.Config(OwnOrigin(app), log_level="warning", timeout_graceful_shutdown=2)
+    _Server(config).run(sockets=[at])
 
 
 class OwnOrigin:

@@ -132,8 +132,8 @@ def opened(scenario: Scenario, out: Path | None, stages: Stages, sending: Sendin
             out = Path(stack.enter_context(TemporaryDirectory(prefix="screentest-live-"))) / "live"
         directory = RunDirectory.create(out, out.parent, scenario.name)
         journal = stack.enter_context(CallJournal(directory.calls, "append", data=study.label))
-        lineup = Lineup(study, directory, journal, sending, stages)
-        lineup.check()
+        lineup = Lineup(study, directory, journal, sending)
+        lineup.check(stages)
         # No proposal is written down: they follow from what sliders say, and a run could not be resumed from them.
         proposers = make_proposers(study, directory, None, stages)
         stage = Stage()

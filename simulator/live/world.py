@@ -85,7 +85,9 @@ class LiveWorld(World):
                 ),
             }
         )
-        self.arm, self.shown, self.weight, self.noise = arm, shown, weight, noise
+        self.arm, self.shown = arm, shown
+        self.weight = weight if scenario.refinement.policy == "fuse" else None
+        self.noise = noise if scenario.users.client == "standin" else None
         self.users = tuple(dict.fromkeys(member.user_id for member in session.members(arm, users)))
         self.audience = session.lineup.labels[condition.name]
         self.data = study.label
@@ -96,7 +98,7 @@ class LiveWorld(World):
         self.progress: Progress | None = None
         """Of the calls, while a round is played."""
         self.running: bool = True
-        self._session, self._tell, self._condition = session, tell, condition.name
+        self._session, self._tell, self._condition, self._noise = session, tell, condition.name, noise
         self._only_round = scenario.slates.source == "held_out"
         self._left = threading.Event()
         self._records: dict[tuple[str, int], Record] = {}
@@ -164,7 +166,7 @@ class LiveWorld(World):
             self._records[draw.user, draw.part] = record
             self.progress = Progress(len(requests), ended, failed)
 
-        return self._session.lineup.ask(self._condition, self.noise, requests, note)
+        return self._session.lineup.ask(self._condition, self._noise, requests, note)
 
     def _look(self) -> None:
         """Tell of what is new, if anything is."""
