@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _OWN_NAMES = frozenset({HOST, "localhost"})
-_FORGOTTEN_AFTER = "30s"
+_FORGOTTEN_AFTER = "2m"
 """Without a word of its browser: nobody looks at a page that plays, and its calls may cost money."""
 
 

@@ -221,12 +221,12 @@ def test_answers_are_shown_as_they_come(asked, opened):
     _, address = asked(lambda body: "I would accept nothing.", delay=1.0)
     page = opened(address, viewport={"width": 1440, "height": 900})
     press(page, "Step")
-    expect(page.locator(".progress")).to_have_text(re.compile("[0-3] of 4 calls ended"))
+    expect(page.locator(".calls")).to_have_text(re.compile("[0-3] of 4 calls ended"))
     heading(page, 1)
     expect(page.locator(".status")).to_contain_text("answered; the round waits for the others")
     expect(page.locator(".talk pre").nth(1)).to_have_text("I would accept nothing.")
     expect(page.get_by_label("Shown")).to_contain_text("Comes when the round is settled.")
-    expect(page.locator(".progress")).to_have_count(0)
+    expect(page.locator(".calls")).to_have_count(0)
 
 
 def test_refusals_and_failed_calls_are_errors_and_a_reset_makes_them_again(asked, opened):
