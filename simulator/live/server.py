@@ -42,6 +42,7 @@ def serve(session: Session, at: socket.socket, ready: Callable[[str], None]) -> 
     from solara.server import settings  # noqa: PLC0415
 
     settings.theme.title = f"Screentest live: {session.study.scenario.name}"
+    # The page begins so, and then follows the system or its button; with "auto" Solara 1.58 leaves out the element it begins in.
     settings.theme.variant = settings.ThemeVariant.light
     settings.theme.show_banner = False
     settings.kernel.cull_timeout = _FORGOTTEN_AFTER

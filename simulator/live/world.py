@@ -123,6 +123,13 @@ class LiveWorld(World):
         except (Halt, StageClosedError, *MISTAKES) as error:
             self.error = "\n".join([str(error), *getattr(error, "__notes__", ())])
             self.running = False
+        except Exception as error:
+            # A fault of the program, or of a policy or client of one's own: its traceback belongs on the terminal, and the page says so.
+            self.error = f"{type(error).__name__}: {error}"
+            self.running = False
+            self.progress = None
+            self._tell()
+            raise
         finally:
             self.progress = None
 

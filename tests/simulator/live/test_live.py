@@ -10,6 +10,7 @@ from agents.llm import Caps
 from agents.testing.faults import Fault
 from simulator.live import __main__ as command
 from simulator.live.curves import panels
+from simulator.live.dialogue import dialogue
 from simulator.live.server import OwnOrigin, reserved
 from simulator.live.session import Choice, opened
 from simulator.live.stage import Stage, StageClosedError
@@ -174,11 +175,62 @@ def test_no_text_is_markup(silent_stages, openai_server, key):
         live.titles = dict.fromkeys(live.titles, evil)
         played = world(live)
         played.step()
-        from simulator.live.dialogue import dialogue
-
         told = dialogue(played.exchange(played.users[0]))
     assert evil not in dialogue_view(told) + slates_view(told)
     assert "&lt;script&gt;" in dialogue_view(told)
+
+
+def test_several_calls_of_a_turn_are_all_told(silent_stages):
+    pointwise = ("prompts.ask=pointwise", "prompts.family=pointwise", "prompts.feedback=yes_no")
+    with session(silent_stages, *pointwise, "users.count=2") as live:
+        played = world(live)
+        played.step()
+        told = dialogue(played.exchange(played.users[1]))
+    assert len(told.calls) == 10
+    assert "Reply 10 of 10" in dialogue_view(told)
+    assert [row.title for row in told.before] != [row.title for row in told.after]
+
+
+def test_users_sum_up_as_in_a_run(silent_stages, openai_server, key):
+    server = openai_server(lambda body: "I like old films." if "sum up" in str(body).lower() else NOTHING)
+    remembered = ("prompts.remember=all", "prompts.reflect_every=1")
+    with session(silent_stages, *asking(server, *remembered), caps=Caps(calls=50)) as live:
+        played = world(live)
+        played.step()
+        played.step()
+    assert server.requests == 3 * 2 * 2
+    assert all(turn.reflection for turn in played.turns)
+    assert len(played.exchange(played.users[0]).records) == 1
+
+
+def test_worlds_of_several_pages_do_not_meet(silent_stages):
+    with session(silent_stages) as live:
+        alone, shared = (
+            [world(live, arm=arm) for arm in live.arms],
+            [world(live, arm=arm) for arm in live.arms],
+        )
+        for each in alone:
+            for _ in range(3):
+                each.step()
+        threads = [
+            threading.Thread(target=lambda each=each: [each.step() for _ in range(3)]) for each in shared
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [each.turns for each in shared] == [each.turns for each in alone]
+
+
+def test_a_fault_is_raised_and_told(silent_stages):
+    told = []
+    with session(silent_stages) as live:
+        played = world(live, tell=lambda: told.append(played.error))
+        live.lineup.ask = lambda *asked: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            played.step()
+        assert told == ["ZeroDivisionError: division by zero"]
+        assert not played.running
 
 
 def test_curves_draw_every_number_and_nothing_else():
