@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from agents.llm import Record, Request
     from simulator.live.session import Session
     from simulator.transcript.turns import Turn
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class LiveWorld(World):
     """A world over the arm, users and rules that its keywords say; SolaraViz makes a new one of them at each reset.
 
     A step plays one round on the session's one thread, and tells `tell` now and then while it waits. A mistake that a user can mend,
-    a cap that is reached or an endpoint that refuses ends the world: it stands in `error`, and `running` is false.
+    a cap that is reached, an endpoint that refuses, or a fault ends the world: it stands in `error`, and `running` is false.
     """
 
     def __init__(
@@ -123,13 +126,11 @@ class LiveWorld(World):
         except (Halt, StageClosedError, *MISTAKES) as error:
             self.error = "\n".join([str(error), *getattr(error, "__notes__", ())])
             self.running = False
-        except Exception as error:
-            # A fault of the program, or of a policy or client of one's own: its traceback belongs on the terminal, and the page says so.
-            self.error = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - told on the page and logged
+            # A fault of the program, or of a policy or client of one's own. Raised, it would take the whole page away.
+            _log.exception("the round ended in a fault")
+            self.error = f"{type(error).__name__}: {error} (its traceback is on the terminal)"
             self.running = False
-            self.progress = None
-            self._tell()
-            raise
         finally:
             self.progress = None
 
