@@ -83,8 +83,12 @@ def opened(chromium):
     assert wrong == []
 
 
-def heading(page, number):
+def settled(page, number):
+    """Wait until so many rounds are settled."""
     expect(page.locator(".live h1")).to_have_text(f"Round {number}")
+    if number:
+        told = page.locator(".panel [role=img]").first
+        expect(told).to_have_attribute("aria-label", re.compile(f"over {number} round"))
 
 
 def press(page, name):
@@ -97,10 +101,10 @@ def rounds(page):
 
 def test_it_steps_plays_pauses_and_resets(address, opened):
     page = opened(address, viewport={"width": 1440, "height": 900})
-    heading(page, 0)
+    settled(page, 0)
     expect(page.locator(".panel")).to_have_count(0)
     press(page, "Step")
-    heading(page, 1)
+    settled(page, 1)
     names = page.locator(".panel figcaption span").all_inner_texts()
     assert {"turns", "acceptance", "statuses", "failed share"} <= {*names}
     press(page, "▶")
@@ -112,14 +116,14 @@ def test_it_steps_plays_pauses_and_resets(address, opened):
     time.sleep(1.5)
     assert rounds(page) == stopped
     press(page, "Reset")
-    heading(page, 0)
+    settled(page, 0)
 
 
 def test_it_is_used_by_keyboard(address, opened):
     page = opened(address, viewport={"width": 1440, "height": 900})
     page.get_by_role("button", name="Step", exact=True).focus()
     page.keyboard.press("Enter")
-    heading(page, 1)
+    settled(page, 1)
     page.get_by_role("slider", name="Users").focus()
     for _ in range(8):
         page.keyboard.press("ArrowLeft")
@@ -140,13 +144,13 @@ def test_another_arm_is_played_from_the_next_reset(address, opened):
     press(page, "Reset")
     expect(page.locator(".what")).to_contain_text("history-10")
     press(page, "Step")
-    heading(page, 1)
+    settled(page, 1)
 
 
 def test_the_dialogue_of_a_chosen_user(address, opened):
     page = opened(address, viewport={"width": 1440, "height": 900})
     press(page, "Step")
-    heading(page, 1)
+    settled(page, 1)
     first = page.inner_text(".status b")
     page.locator(".talk .v-select").click()
     user = page.get_by_role("option").nth(3).inner_text()
@@ -168,7 +172,7 @@ def test_the_dialogue_of_a_chosen_user(address, opened):
 def test_it_fits_its_window(address, opened, width, scheme):
     page = opened(address, viewport={"width": width, "height": 900}, color_scheme=scheme)
     press(page, "Step")
-    heading(page, 1)
+    settled(page, 1)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     ink = page.evaluate("getComputedStyle(document.querySelector('.live')).color")
     assert ink == ("rgb(26, 26, 26)" if scheme == "light" else "rgb(232, 234, 237)")
@@ -209,7 +213,7 @@ def test_titles_and_replies_that_are_markup_do_nothing(asked, opened, tmp_path):
     _, address = asked(lambda body: MARKUP, attack, "prompts.neutralise=false")
     page = opened(address, viewport={"width": 1440, "height": 900})
     press(page, "Step")
-    heading(page, 1)
+    settled(page, 1)
     prompt, reply = page.locator(".talk pre").all_inner_texts()
     assert "<script>alert(1)</script>" in prompt
     assert reply == MARKUP
@@ -222,7 +226,7 @@ def test_answers_are_shown_as_they_come(asked, opened):
     page = opened(address, viewport={"width": 1440, "height": 900})
     press(page, "Step")
     expect(page.locator(".calls")).to_have_text(re.compile("[0-3] of 4 calls ended"))
-    heading(page, 1)
+    expect(page.locator(".live h1")).to_have_text("Round 1")
     expect(page.locator(".status")).to_contain_text("answered; the round waits for the others")
     expect(page.locator(".talk pre").nth(1)).to_have_text("I would accept nothing.")
     expect(page.get_by_label("Shown")).to_contain_text("Comes when the round is settled.")
@@ -246,9 +250,9 @@ def test_refusals_and_failed_calls_are_errors_and_a_reset_makes_them_again(asked
     expect(page.locator(".talk [role=alert]")).to_contain_text("500")
     expect(page.get_by_label("Shown")).to_contain_text("this is the recommender's own list")
     press(page, "Reset")
-    heading(page, 0)
+    settled(page, 0)
     press(page, "Step")
-    heading(page, 1)
+    settled(page, 1)
     expect(page.locator(".panel", has_text="failed share").locator("b")).to_have_text("0")
     assert server.requests == 1 + 4 + 1, "what was answered is not asked again"
 
