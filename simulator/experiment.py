@@ -261,7 +261,7 @@ def _forecast(begun: _Begun, stages: Stages) -> Forecast:
             for line in begun.lines
         ]
         asks = {name: each for line, each in zip(begun.lines, forecasters, strict=True) for name in line.arms}
-        proposers = make_proposers(study, directory, None, stages)
+        proposers = make_proposers(study, directory, None, stages, learns=False)
         Game(study, begun.sides(proposers, asks), stages, nulls={}).play_all()
         return total(
             [

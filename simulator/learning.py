@@ -87,7 +87,9 @@ class Learner:
         self._courses: dict[tuple[str, int], _Course] = {}
 
     def hear(self, arm: str, replicate: int, number: int, accepted: NDArray[np.int32]) -> None:
-        """Before round `number`, each in its turn: `accepted` (n, 2) is all that the rounds before brought."""
+        """Before round `number`, each in its turn: `accepted` (n, 2) is all that the rounds before brought. The first begins anew."""
+        if number == 1:
+            self._courses.pop((arm, replicate), None)
         if number > 1 and (number - 1) % self._every == 0:
             self._course(arm, replicate).lessons.append(_Lesson(number, accepted))
 

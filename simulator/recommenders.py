@@ -45,9 +45,12 @@ def check_recommenders(scenario: Scenario) -> None:
 
 
 def make_proposers(
-    study: Study, directory: RunDirectory, journal: Path | None, stages: Stages
+    study: Study, directory: RunDirectory, journal: Path | None, stages: Stages, *, learns: bool = True
 ) -> dict[str, Proposer]:
-    """What proposes to each arm, by the arm's name; new proposals are written down in `journal`, if one is given."""
+    """What proposes to each arm, by the arm's name; new proposals are written down in `journal`, if one is given.
+
+    `learns` is False for a forecast, which has no answers to learn from.
+    """
     recorded = resumed_proposals(directory.proposals)
     if study.scenario.slates.source == "held_out":
         return _held_out(study, directory, recorded, journal)
@@ -60,7 +63,7 @@ def make_proposers(
         for condition in study.conditions
         for name, length in condition.audience.lengths.items()
     }
-    maker = _Maker(study, directory, prepared.without(newcomers), known, journal is not None)
+    maker = _Maker(study, directory, prepared.without(newcomers), known, learns=learns)
     plantings = plantings_of(study)
     made: dict[int, RecommenderProposer] = {}
     with stages.stage("training") as advance:
@@ -83,9 +86,9 @@ class _Maker:
         directory: RunDirectory,
         to_train: Prepared,
         known: Mapping[str, Known],
+        *,
         learns: bool,
     ) -> None:
-        """`learns` is False for a forecast, which writes nothing down and has no answers to learn from."""
         self._study, self._directory, self._to_train = study, directory, to_train
         self._known, self._learns = known, learns
         self._models: dict[int, list[tuple[Scenario, Recommender, dict[str, Learner]]]] = {}

@@ -105,9 +105,14 @@ class Study:
         }
         return cls(scenario, conditions, prepared, reader, nulls, plantings)
 
-    def clients(self, stages: Stages) -> tuple[ChatClient, ...]:
-        """What answers for the users of each arm; before anything is trained or written, so that a missing key shows at once."""
-        known = cache(self._knowledge)
+    def clients(
+        self, stages: Stages, knowledge: Callable[[], ItemKnowledge] | None = None
+    ) -> tuple[ChatClient, ...]:
+        """What answers for the users of each arm; before anything is trained or written, so that a missing key shows at once.
+
+        `knowledge` gives stand-ins what they know of the items, made anew if it is not given.
+        """
+        known = knowledge or cache(self._knowledge)
         made: dict[str, ChatClient] = {}
         with stages.stage("client"):
             return tuple(self._client(condition, known, made) for condition in self.conditions)
