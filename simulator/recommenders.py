@@ -91,7 +91,7 @@ class _Maker:
     ) -> None:
         self._study, self._directory, self._to_train = study, directory, to_train
         self._known, self._learns = known, learns
-        self._models: dict[int, list[tuple[Scenario, Recommender, dict[str, Learner]]]] = {}
+        self._models: dict[int, list[tuple[Recommender, dict[str, Learner]]]] = {}
         """By the number of the arm's recommender: the models that share its traffic, and what trains them further, by arm."""
 
     def source(self, condition: Condition, advance: Callable[[int, int, str], None]) -> Source:
@@ -105,7 +105,7 @@ class _Maker:
                 place = self._directory.challenger(number)
             model = _trained(scenario, self._to_train, place, advance)
             learners: dict[str, Learner] = {}
-            models.append((scenario, model, learners))
+            models.append((model, learners))
             rankers[name] = Ranker(model, study.prepared.split, self._known, size, learners)
         traffic = condition.scenario.traffic
         if traffic is None:
@@ -119,7 +119,10 @@ class _Maker:
         if condition.scenario.learning.retrain_every is None or not self._learns:
             return
         names = list(condition.audience.lengths)
-        for at, (scenario, model, learners) in enumerate(self._models[condition.recommender]):
+        sharing = recommenders_of(condition.scenario).values()
+        for at, (scenario, (model, learners)) in enumerate(
+            zip(sharing, self._models[condition.recommender], strict=True)
+        ):
             folder = self._directory.retrained / (f"{number}-{at}" if at else str(number))
             learner = Learner(scenario, self._to_train, model, folder, names)
             learners.update(dict.fromkeys(names, learner))
