@@ -6,7 +6,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from small_runs import SCENARIO, lines, simulate
+from small_runs import SCENARIO, lines, simulate, study
 
 from agents.llm import BudgetReached, Caps, ClientSetupError
 from simulator.environment import (
@@ -16,6 +16,7 @@ from simulator.environment import (
     ScreentestEnv,
     ScreentestVectorEnv,
 )
+from simulator.environment.__main__ import main
 from simulator.scenario import ScenarioError, load
 from simulator.sending import Sending
 
@@ -350,3 +351,57 @@ def test_a_language_model_is_asked_through_the_gateway_and_nothing_twice(
     np.testing.assert_array_equal(one[1], other[1])
     with pytest.raises(BudgetReached):
         again.step(policy(other[0]))
+
+
+def test_users_that_sum_up_between_rounds_do_so_as_in_a_run(
+    make, openai_server, audience, endpoint_environment, tmp_path
+):
+    """Answered from the record of the run alone: no call is left to make, and the turns are the same, notes included."""
+
+    def answer(body):
+        return (
+            "Quiet films." if "write down for yourself" in body["messages"][-1]["content"] else audience(body)
+        )
+
+    server = openai_server(answer)
+    chosen = (
+        "rounds=4",
+        "population={}",
+        "prompts.remember=all",
+        "prompts.reflect_every=2",
+        "users.cache=false",
+    )
+    run = study(tmp_path / "run", server.base_url, *LIVING[:1], *LIVING[3:4], "users.count=4", *chosen)
+    assert run.code == 0, run.err
+    env = make(
+        *chosen,
+        "users={client: openai, count: 4, model: test-model, cache: false, api_key_env: SCREENTEST_TEST_KEY, "
+        f"base_url: {server.base_url}, params: {{temperature: 0.7, max_tokens: 900}}}}",
+        "replicates=1",
+        out=tmp_path / "calls",
+        sending=Sending(caps=Caps(calls=0), recording=run.path / "calls.jsonl"),
+    )
+    for user in env.screening.viewers:
+        env.reset(options={"user": user})
+        turns = [turn for turn in run.turns if turn["user_id"] == user]
+        for turn in turns:
+            env.step(np.array([env.screening.item_rows[item] for item in turn["slate"]]))
+        assert [each.request for each in env.episode.turns] == [turn["request"] for turn in turns]
+        assert [each.reflection for each in env.episode.turns] == [turn.get("reflection") for turn in turns]
+        assert env.episode.turns[1].noted
+
+
+def test_the_command_plays_everybody_with_the_recommender_and_by_chance(capsys):
+    said = [argument for override in (*LIVING, "users.count=8") for argument in ("--set", override)]
+    assert main([str(SCENARIO), *said, "--slate", "shown"]) == 0
+    printed = capsys.readouterr().out
+    assert "history-all: 8 users, embedded (synthetic)" in printed
+    assert "difference, paired" in printed
+    assert "stand-in" in printed
+    assert (
+        main(
+            [str(SCENARIO), *said, "--set", "refinement.policy=fuse", "--set", "refinement.weight=validation"]
+        )
+        == 2
+    )
+    assert "refinement.weight" in capsys.readouterr().err
