@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from agents.llm import Answers, ChatClient, Completion, Prices, Record
     from agents.llm.batch.ledger import BatchLedger
     from agents.llm.batch.sender import BatchSender
-    from agents.llm.record import Source
+    from agents.llm.record import Journal, Source
     from simulator.scenario import Scenario
     from simulator.scenario.schema import Users
 
@@ -129,7 +129,7 @@ def cost_told(budgets: Sequence[Budget]) -> dict[str, Any]:
 def open_gateway(
     users: Users,
     client: ChatClient,
-    journal: CallJournal,
+    journal: Journal,
     at_hand: AtHand,
     budget: Budget | None,
     *,
@@ -170,7 +170,7 @@ def open_ledger(batches: Path) -> BatchLedger:
 def _batch_sender(
     users: Users,
     base_url: str,
-    journal: CallJournal,
+    journal: Journal,
     ledger: BatchLedger,
     retry: RetryPolicy,
     budget: Budget | None,

@@ -94,7 +94,10 @@ class World(mesa.Model):
         """
         super().__init__(seed=rules.seed)
         self.phase = phase
-        self._round = first_round - 1
+        self.round = first_round - 1
+        """The newest that has begun."""
+        self._present: dict[tuple[str, int], Sequence[str]] | None = None
+        """Who is there in it, until something is proposed to them."""
         self.latest: list[Turn] = []
         """Turns of the newest round, but for those that were taken away."""
         self._titles, self._script, self._proposer, self._ask = titles, script, proposer, ask
@@ -137,6 +140,21 @@ class World(mesa.Model):
             }
         )
 
+    def begin(self) -> Mapping[tuple[str, int], Sequence[str]]:
+        """Who is there in the next round, by arm and replicate. `observe` begins it by itself; begun before, it can be looked at
+        before anything is proposed. The round before is over.
+        """
+        if self._present is None:
+            self.round += 1
+            self.latest, self._told, self._counts = [], [], _Counts()
+            self._present = {group: self.attendance[group].present(self.round) for group in self._population}
+        return self._present
+
+    def added(self, arm: str, replicate: int, user: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the rounds so far added: items that the user accepted of what it was shown, and all that it was shown."""
+        agent = self._population[arm, replicate][user]
+        return tuple(self._accepted[agent]), tuple(self._shown[agent])
+
     def step(self) -> None:
         """One round for every user that is there; arms, replicates and users always in the order they were given."""
         self.settle(self._ask(self.observe()))
@@ -147,10 +165,9 @@ class World(mesa.Model):
         With nothing left of a round a new one begins. What a turn comes to does not depend on `most`.
         """
         if not self._offered:
-            self._round += 1
-            self.latest, self._told, self._counts = [], [], _Counts()
+            present, self._present = self.begin(), None
             self._offered.extend(
-                pair for arm, replicate in self._population for pair in self._propose(arm, replicate)
+                pair for group, users in present.items() for pair in self._propose(*group, users)
             )
         size = len(self._offered) if most is None else min(most, len(self._offered))
         self._open = []
@@ -158,7 +175,7 @@ class World(mesa.Model):
             agent, proposal = self._offered.popleft()
             requests = agent.observe(
                 tuple(self._called(agent, item) for item in proposal.items),
-                self._round,
+                self.round,
                 proposal.replicate,
                 tuple(self._titles[item] for item in proposal.items),
             )
@@ -209,23 +226,22 @@ class World(mesa.Model):
 
     def reflect(self) -> list[Request]:
         """What users are asked to sum up with, one call for each turn of the round."""
-        return [agent.reflect(self._round, proposal.replicate) for agent, proposal in self._told]
+        return [agent.reflect(self.round, proposal.replicate) for agent, proposal in self._told]
 
     def reflected(self, records: Sequence[Record]) -> None:
         """What comes of the answers to `reflect`: later rounds tell of it, and the turns say whether there was a note."""
         self.latest = [
-            replace(turn, reflection=record.key, noted=agent.reflected(record.completion, self._round))
+            replace(turn, reflection=record.key, noted=agent.reflected(record.completion, self.round))
             for (agent, _), turn, record in zip(self._told, self.latest, records, strict=True)
         ]
 
-    def _propose(self, arm: str, replicate: int) -> list[tuple[UserAgent, Proposal]]:
+    def _propose(self, arm: str, replicate: int, present: Sequence[str]) -> list[tuple[UserAgent, Proposal]]:
         agents, attendance = self._population[arm, replicate], self.attendance[arm, replicate]
-        present = attendance.present(self._round)
         proposals = self._proposer.propose(
             arm,
             self.phase,
             replicate,
-            self._round,
+            self.round,
             present,
             {user: self._accepted[agent] for user, agent in agents.items()},
             {user: self._shown[agent] for user, agent in agents.items()},

@@ -111,11 +111,6 @@ class LiveWorld(World):
         self._told_of = -1
         self._exchanges: list[tuple[UserAgent, Proposal, Sequence[Request]]] = []
 
-    @property
-    def round(self) -> int:
-        """The round that is played or was played last; 0 before the first."""
-        return self._round
-
     def leave(self) -> None:
         """Nobody looks any more: the next step plays nothing."""
         self._left.set()
@@ -156,10 +151,10 @@ class LiveWorld(World):
         return None
 
     def _play(self) -> None:
-        if not self._round:
+        if not self.round:
             self._session.lineup.renew()
         super().step()
-        if self.reflects(self._round):
+        if self.reflects(self.round):
             self.reflected(self._asked_live(self.reflect()))
         if self._only_round:
             self.over = "Slates of held-out items are shown once: this was the only round."

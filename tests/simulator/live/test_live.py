@@ -56,19 +56,22 @@ def test_a_world_is_begun_anew_from_what_is_chosen(silent_stages):
         assert live.arms == ("history-5", "history-10")
         assert live.first() == Choice("history-5", users=12, shown=5, weight=0.5, noise=0.3)
         first, again = world(live), world(live)
+        rounds = []
         for each in (first, again):
             each.step()
+            rounds.append(each.latest)
             each.step()
-        assert first.turns == again.turns, "a world that is reset plays as before"
-        assert [turn.round for turn in first.turns] == [1] * 12 + [2] * 12
+            rounds.append(each.latest)
+        assert rounds[:2] == rounds[2:], "a world that is reset plays as before"
+        assert [turn.round for turns in rounds[:2] for turn in turns] == [1] * 12 + [2] * 12
         other = world(live, arm="history-10", users=3, shown=2, weight=0.0)
         other.step()
-        assert {turn.arm for turn in other.turns} == {"history-10"}
-        assert [turn.final for turn in other.turns] == [turn.slate[:2] for turn in other.turns], "weight 0"
+        assert {turn.arm for turn in other.latest} == {"history-10"}
+        assert [turn.final for turn in other.latest] == [turn.slate[:2] for turn in other.latest], "weight 0"
         assert other.users == first.users[:3]
         noisy = world(live, noise=2.0)
         noisy.step()
-        assert [turn.accepted for turn in noisy.turns] != [turn.accepted for turn in first.turns[:12]]
+        assert [turn.accepted for turn in noisy.latest] != [turn.accepted for turn in rounds[0]]
 
 
 def test_it_collects_what_the_world_collects_and_the_share_of_failures(silent_stages):
@@ -88,7 +91,7 @@ def test_arms_are_chosen_by_their_recorded_names(silent_stages):
         played = world(live, arm="a")
         played.step()
         assert played.weight is None, "its policy has none"
-        assert {turn.arm for turn in played.turns} == {"a"}
+        assert {turn.arm for turn in played.latest} == {"a"}
 
 
 def test_a_round_is_told_of_while_it_is_asked(silent_stages, openai_server, key):
@@ -117,10 +120,10 @@ def test_a_refusal_ends_the_world_and_the_next_one_asks_again(silent_stages, ope
         second = world(live)
         second.step()
         assert second.error is None
-        assert [turn.status == "failed" for turn in second.turns] == [False, True, False]
+        assert [turn.status == "failed" for turn in second.latest] == [False, True, False]
         third = world(live)
         third.step()
-        assert [turn.status == "failed" for turn in third.turns] == [False] * 3
+        assert [turn.status == "failed" for turn in third.latest] == [False] * 3
     assert server.requests == 1 + 3 + 1
 
 
@@ -199,7 +202,7 @@ def test_users_sum_up_as_in_a_run(silent_stages, openai_server, key):
         played.step()
         played.step()
     assert server.requests == 3 * 2 * 2
-    assert all(turn.reflection for turn in played.turns)
+    assert all(turn.reflection for turn in played.latest)
     assert len(played.exchange(played.users[0]).records) == 1
 
 
@@ -219,7 +222,7 @@ def test_worlds_of_several_pages_do_not_meet(silent_stages):
             thread.start()
         for thread in threads:
             thread.join()
-    assert [each.turns for each in shared] == [each.turns for each in alone]
+    assert [each.latest for each in shared] == [each.latest for each in alone]
 
 
 def test_a_fault_ends_the_world_with_its_traceback_on_the_terminal(silent_stages, caplog):
