@@ -42,6 +42,8 @@ OF_TURNS = (
 """Means over the users that came, whose turns of a session are averaged first."""
 OF_ALL = ("popularity_lift", "coverage", "gini", "satisfaction", "retention", "users")
 MEASURES = (*OF_TURNS, *OF_ALL)
+_SHARES = frozenset(MEASURES) - {"entropy_shown", "entropy_accepted", "novelty", "popularity_lift", "users"}
+"""Between 0 and 1."""
 WINDOW = 10
 """Newest accepted items of which the entropy of genres is taken; a user that accepted fewer is not counted."""
 _LEVEL = 0.95
@@ -286,7 +288,11 @@ def curves(table: pd.DataFrame) -> dict[str, dict[str, list[dict[str, Any]]]]:
     groups = table.dropna().groupby(["arm", "measure", "session"], sort=False)
     for (arm, measure, session), values in groups["value"]:
         points = found.setdefault(str(arm), {}).setdefault(str(measure), [])
-        points.append({"session": session, **_interval(values.to_numpy(dtype=np.float64))})
+        told = _interval(values.to_numpy(dtype=np.float64))
+        if measure in _SHARES and told["low"] is not None:
+            # Student's interval knows no bounds; a share does.
+            told |= {"low": max(0.0, told["low"]), "high": min(1.0, told["high"])}
+        points.append({"session": session, **told})
     return found
 
 

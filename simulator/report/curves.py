@@ -45,7 +45,8 @@ SAYS = (
     "for held-out items that were not yet shown; entropy and diversity fall where lists narrow; lift above 1 and a rising Gini say "
     "that popular items take over."
 )
-_COLUMNS, _WIDTH, _HEIGHT = 3, 190, 120
+_COLUMNS, _WIDTH, _HEIGHT = 2, 215, 110
+"""Two side by side can be read on a phone, too."""
 
 
 def curves_chart(sessions: Mapping[str, Any]) -> alt.TopLevelMixin | None:
@@ -54,7 +55,12 @@ def curves_chart(sessions: Mapping[str, Any]) -> alt.TopLevelMixin | None:
     if not arms:
         return None
     colour = alt.Color(
-        "arm:N", sort=arms, title=None, scale=alt.Scale(domain=arms, range=_palette(len(arms)))
+        "arm:N",
+        sort=arms,
+        title=None,
+        scale=alt.Scale(domain=arms, range=_palette(len(arms))),
+        # Else as pale as the band.
+        legend=alt.Legend(symbolOpacity=1),
     )
     panels = []
     for name, measure in MEASURES.items():
@@ -85,7 +91,9 @@ def curves_chart(sessions: Mapping[str, Any]) -> alt.TopLevelMixin | None:
             ),
             tooltip=["arm:N", "session:Q", "mean:Q", "low:Q", "high:Q"],
         )
-        heading = alt.TitleParams(measure.title, fontSize=12, fontWeight="bold", anchor="start")
+        heading = alt.TitleParams(
+            measure.title, fontSize=12, fontWeight="bold", anchor="start", frame="group"
+        )
         panels.append(alt.layer(band, line, point).properties(width=_WIDTH, height=_HEIGHT, title=heading))
     chart: alt.TopLevelMixin = alt.concat(*panels, columns=_COLUMNS).resolve_scale(y="independent")
     return chart

@@ -132,6 +132,13 @@ def test_intervals_are_students_over_replicates_and_differences_are_paired():
     assert (found["mean"]["low"], found["mean"]["high"]) == pytest.approx(tuple(means))
 
 
+def test_the_interval_of_a_share_ends_where_shares_do():
+    table = pd.DataFrame(rows("a", [[0.99], [0.2]])).assign(measure="coverage")
+    point = curves(table)["a"]["coverage"][0]
+    assert (point["low"], point["high"]) == (0, 1)
+    assert curves(table.assign(measure="novelty"))["a"]["novelty"][0]["high"] > 1
+
+
 def test_one_world_has_no_interval():
     point = curves(pd.DataFrame(rows("a", [[0.2, 0.4]])))["a"]["gini"][0]
     assert (point["mean"], point["low"], point["high"], point["replicates"]) == (0.2, None, None, 1)
