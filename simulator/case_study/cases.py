@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from recommender.interests import InterestUse
+    from simulator.case_study.agreement import Agreement
 
 Judged = Literal["accepted", "rejected", "undecided"]
 
@@ -134,6 +135,8 @@ class CaseStudy:
     """How different the interests of the simulated users are."""
     use_over: int
     """Users that `use` is about."""
+    agreement: Agreement
+    """Whether what is routed to one interest is alike, over all simulated users."""
     score_distance: float
     """The largest distance between a recorded score and what the model of the run directory gives now."""
     cases: tuple[Case, ...]

@@ -115,9 +115,16 @@ def _use(study: CaseStudy) -> str:
     use, interests = study.use, len(study.population)
     if interests == 1:
         return "The model has one interest: all of a history is routed to it, and it proposes everything."
+    same, other = study.agreement.same, study.agreement.other
+    alike = ""
+    if same is not None and other is not None:
+        alike = (
+            f" Two items of a history that are routed to the same interest share a genre in {same:.0%} of the pairs, two that are not in "
+            f"{other:.0%} ({study.users:,} users)."
+        )
     return (
         f"Over {study.use_over:,} users the mean cosine between two interests of a user is {use.cosine:.2f}, and {use.effective:.2f} of "
-        f"{interests} interests are at work among a user's ten best items (1: one does everything; {interests}: all alike)."
+        f"{interests} interests are at work among a user's ten best items (1: one does everything; {interests}: each as much).{alike}"
     )
 
 

@@ -17,6 +17,7 @@ from recommender.models.uim import UiM
 from recommender.pipeline import reopen
 from recommender.trained_directory import read_json
 from recommender.truncation import history_profile, truncated
+from simulator.case_study.agreement import agreement
 from simulator.case_study.cases import CaseStudy, Spread
 from simulator.case_study.choosing import MOST_COMPARED, RULE, most_different
 from simulator.case_study.telling import Catalogue, case_of
@@ -164,6 +165,7 @@ def _told(
         population=_population(found, fields),
         use=interest_collapse(torch.from_numpy(measured), torch.from_numpy(vectors)),
         use_over=len(measured),
+        agreement=agreement(found, catalogue.genres),
         score_distance=max(
             (
                 abs(max(candidate.likes) - candidate.score)

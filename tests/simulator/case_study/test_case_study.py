@@ -150,6 +150,7 @@ def test_the_users_are_the_farthest_apart_of_all(run, study):
     assert tuple(case.user_id for case in study.cases) == max(apart, key=apart.get)
     assert "farthest apart" in study.chosen_by
     assert study.users == len(users) == 12
+    assert "share a genre in" in document(study)
     everyone = np.stack(list(weights.values()))
     for number, of_interest in enumerate(study.population):
         for n, field in enumerate(study.fields):
