@@ -61,8 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     users = None if options.users is None else (options.users[0], options.users[1])
     try:
         study = case_study(options.run, Asked(users, options.arm, tuple(options.overrides)))
-        for file in write_case_study(study, folder, options.figures or folder):
-            print(file)
+        written = write_case_study(study, folder, options.figures or folder)
     except (CaseStudyError, *MISTAKES) as mistake:
         return _fail(f"error: {mistake}", USAGE)
     except OSError as error:
@@ -71,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
+    for file in written:
+        print(file)
     return DONE
 
 

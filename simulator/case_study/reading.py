@@ -55,7 +55,7 @@ class Asked:
     arm: str | None = None
     """The name under which turns are recorded; None: the run's first."""
     overrides: tuple[str, ...] = ()
-    """Of the scenario, which may say where data lie, and change nothing that was asked."""
+    """Of the scenario, which may say where data lie and what computes, and change nothing that was asked."""
 
 
 def case_study(path: Path, asked: Asked) -> CaseStudy:
@@ -66,7 +66,9 @@ def case_study(path: Path, asked: Asked) -> CaseStudy:
     """
     run = RunDirectory.open(path)
     scenario = load(run.scenario, asked.overrides)
-    check_same_scenario(load(run.scenario), scenario, run.scenario)
+    # On which device a recommender computes changes nothing that was asked; here there may be none such as trained it.
+    elsewhere = [override for override in asked.overrides if override.startswith("recommender.device=")]
+    check_same_scenario(load(run.scenario, elsewhere), scenario, run.scenario)
     turns = tested_turns(run, asked.arm)
     arm = next((each for each in arms_of(scenario) if turns[0].arm in each.lengths), None)
     if arm is None:

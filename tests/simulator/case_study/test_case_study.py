@@ -239,7 +239,7 @@ def test_one_interest_is_told_as_one(tmp_path):
     [
         (["--users", "nobody", "u2"], "user 'nobody' is none of the 12 simulated; did you mean"),
         (["--arm", "history-7"], "no turn of an arm 'history-7'; those of the run are 'history-5', 'history-10'"),
-        (["--set", "n=3"], "n"),
+        (["--set", "seed=3"], "the run was begun with seed = 0"),
         (["--users", "one"], "expected 2 arguments"),
     ],
 )  # fmt: skip
@@ -247,6 +247,10 @@ def test_what_the_run_does_not_have_is_named(options, message, run, told):
     code, _, err = told(run.path, *options)
     assert (code, message in err) == (2, True), err
     assert not (run.path / "case_study").exists()
+
+
+def test_it_may_be_computed_elsewhere(run, study):
+    assert case_study(run.path, Asked(overrides=("recommender.device=cpu",))) == study
 
 
 def test_a_user_named_twice_is_refused(run, told):
