@@ -213,11 +213,10 @@ def planted(metric: str, users: int, studies: int, seed: int) -> dict[str, _Shar
         generator = np.random.default_rng([seed, users, study, 1])
         arm, reference = _SHAPES[metric](generator, users, 2)
         if metric == "hits":
-            d_z = smallest_detectable(users)
-            # d = d_z sd and sd^2 = changing - d^2, for a variable that is -1, 0 or 1.
-            less = d_z * float(np.sqrt(_CHANGING / (1 + d_z**2)))
+            sd = float(np.sqrt(_CHANGING))
+            less = sd * smallest_detectable(users)
             by_t.count(happened=_significant(compare(*_flipped(generator, users, less), study, hits=True).p))
-            effect = smallest_detectable_hits(users, float(np.sqrt(_CHANGING))) or 1.0
+            effect = smallest_detectable_hits(users, sd) or 1.0
             arm, reference = _flipped(generator, users, effect)
         else:
             effect = float((many[0] - many[1]).std() * smallest_detectable(users))

@@ -131,8 +131,8 @@ class CaseStudy:
     """Of the profile."""
     population: tuple[Mapping[str, Spread], ...]
     """Of each interest, by profile field."""
-    use: InterestUse
-    """How different the interests of the simulated users are."""
+    use: InterestUse | None
+    """How different the interests of the simulated users are; None where a user has one."""
     use_over: int
     """Users that `use` is about."""
     agreement: Agreement

@@ -34,7 +34,7 @@ def write_case_study(study: CaseStudy, folder: Path, figures: Path) -> list[Path
     text, numbers = folder / "case_study.md", folder / "case_study.json"
     write_text(text, document(study, os.path.relpath(figures, folder).replace(os.sep, "/")))
     # In ASCII: a reply may hold what UTF-8 cannot.
-    write_text(numbers, json.dumps(asdict(study), indent=1) + "\n")
+    write_text(numbers, json.dumps(asdict(study), indent=1, allow_nan=False) + "\n")
     return [text, numbers, *drawn]
 
 
@@ -113,7 +113,7 @@ def _population(study: CaseStudy) -> str:
 
 def _use(study: CaseStudy) -> str:
     use, interests = study.use, len(study.population)
-    if interests == 1:
+    if use is None:
         return "The model has one interest: all of a history is routed to it, and it proposes everything."
     same, other = study.agreement.same, study.agreement.other
     alike = ""

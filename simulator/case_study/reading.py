@@ -165,7 +165,9 @@ def _told(
         users=len(found),
         fields=fields,
         population=_population(found, fields),
-        use=interest_collapse(torch.from_numpy(measured), torch.from_numpy(vectors)),
+        use=None
+        if measured.shape[1] == 1
+        else interest_collapse(torch.from_numpy(measured), torch.from_numpy(vectors)),
         use_over=len(measured),
         agreement=agreement(found, catalogue.genres),
         score_distance=max(

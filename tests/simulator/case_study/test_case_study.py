@@ -230,6 +230,8 @@ def test_one_interest_is_told_as_one(tmp_path):
     params = "recommender.params={dim: 16, history: 12, interests: 1}"
     run = simulate(tmp_path / "run", *UIM, params, "cold_start.lengths=null")
     found = case_study(run.path, Asked())
+    write_case_study(found, tmp_path / "study", tmp_path / "study")
+    assert json.loads((tmp_path / "study/case_study.json").read_bytes())["use"] is None
     assert {item.interest for case in found.cases for item in (*case.history, *case.candidates)} == {1}
     assert "The model has one interest" in document(found)
 
