@@ -20,17 +20,18 @@ def inputs():
     return toy_inputs()
 
 
-def made(inputs, **params):
+def made(inputs, model="uim", **params):
     torch.manual_seed(0)
-    return build("uim", SMALL | params, inputs).train()
+    return build(model, SMALL | params, inputs).train()
 
 
 def told(model, inputs, users=USERS):
     return insights(model, users, inputs.train, toy_profile(inputs))
 
 
-def test_shapes_ranges_and_history(inputs):
-    found = told(made(inputs), inputs)
+@pytest.mark.parametrize("model", ["uim", "uim-faithful"])
+def test_shapes_ranges_and_history(model, inputs):
+    found = told(made(inputs, model), inputs)
     for user, each in zip(USERS.tolist(), found, strict=True):
         length = len(each.history)
         start, end = inputs.train.start[user], inputs.train.start[user + 1]
