@@ -20,6 +20,7 @@ from scipy import stats
 from benchmarks.recording import record
 from recommender.intervals import bootstrap_interval
 from simulator.measures.comparison import PairedComparison, compare, corrected
+from simulator.measures.hit_power import changing_share, smallest_detectable_hits, users_needed_hits
 from simulator.measures.power import LEVEL, POWER, smallest_detectable
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 _ARMS = 4
 """Of a family: a reference and three arms, compared with it by Holm."""
 _REPLICATES = 5
+_CHANGING = 0.3
+"""Share of the users whose hit changes from one arm to the other, in planted studies of hits where the difference is small."""
+_EFFECTS = (0.1, 0.15, 0.25)
+"""Differences in hits, for each of which so many users are asked as are computed to be needed."""
 _SURE = 0.001
 """A share counts as another than its nominal one where a binomial test says so at this level."""
 
@@ -97,15 +102,21 @@ def main() -> None:
     options.add_argument("--studies", type=int, default=1_000)
     options.add_argument("--users", nargs="+", type=int, default=[30, 100, 300])
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument(
+        "--metrics", nargs="+", choices=list(_SHAPES), default=list(_SHAPES), help="shapes of metrics to try"
+    )
     options.add_argument("--quick", action="store_true", help="100 studies of 30 and 60 users")
     chosen = options.parse_args()
     if chosen.quick:
         chosen.studies, chosen.users = 100, [30, 60]
     began = time.perf_counter()
-    fields = measured(chosen.studies, chosen.users, chosen.seed)
+    fields = measured(chosen.studies, chosen.users, chosen.seed, chosen.metrics)
     fields["seconds"] = round(time.perf_counter() - began, 1)
     record(
-        f"false-alarms{'-quick' if chosen.quick else ''}",
+        "-".join(
+            ["false-alarms", *(chosen.metrics if len(chosen.metrics) < len(_SHAPES) else ())]
+            + ["quick"] * chosen.quick
+        ),
         fields,
         f"python -m benchmarks.false_alarms {' '.join(sys.argv[1:])}".strip(),
     )
@@ -129,10 +140,12 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def measured(studies: int, users: Sequence[int], seed: int) -> dict[str, Any]:
+def measured(
+    studies: int, users: Sequence[int], seed: int, metrics: Sequence[str] = tuple(_SHAPES)
+) -> dict[str, Any]:
     """The rows of the result: what was counted, in which studies, how often, how often it may."""
     rows: list[dict[str, Any]] = []
-    for metric in _SHAPES:
+    for metric in metrics:
         for count in users:
             for truth, shares in (
                 ("nothing", alike(metric, count, studies, seed)),
@@ -143,6 +156,10 @@ def measured(studies: int, users: Sequence[int], seed: int) -> dict[str, Any]:
                     for what, share in shares.items()
                 ]
             print(f"{metric} {count} users", file=sys.stderr, flush=True)
+    for effect in _EFFECTS if "hits" in metrics else ():
+        count, found = needed(effect, studies, seed)
+        what = f"finds {effect:g}, users as needed"
+        rows.append({"truth": "planted", "what": what, "metric": "hits", "users": count, **found.as_dict()})
     ours, as_users = replicates(users[-1], studies, seed)
     told = {
         "truth": "nothing",
@@ -185,15 +202,22 @@ def alike(metric: str, users: int, studies: int, seed: int) -> dict[str, _Share]
 
 
 def planted(metric: str, users: int, studies: int, seed: int) -> dict[str, _Share]:
-    """A true difference of the size that so many users show with 80 % power, by our own computation of power."""
+    """A true difference of the size that so many users show with 80 % power, by our own computation of power.
+
+    Of hits also one of the size that the paired t test would show, which takes their few values for many.
+    """
     generator = np.random.default_rng([seed, users])
     many = _SHAPES[metric](generator, 200_000, 2)
-    found, covered = _Share(POWER), _Share(1 - LEVEL)
+    found, by_t, covered = _Share(POWER), _Share(POWER, at_most=True), _Share(1 - LEVEL)
     for study in range(studies):
         generator = np.random.default_rng([seed, users, study, 1])
         arm, reference = _SHAPES[metric](generator, users, 2)
         if metric == "hits":
-            arm, reference, effect = _flipped(generator, users)
+            sd = float(np.sqrt(_CHANGING))
+            less = sd * smallest_detectable(users)
+            by_t.count(happened=_significant(compare(*_flipped(generator, users, less), study, hits=True).p))
+            effect = smallest_detectable_hits(users, sd) or 1.0
+            arm, reference = _flipped(generator, users, effect)
         else:
             effect = float((many[0] - many[1]).std() * smallest_detectable(users))
             arm = arm + effect
@@ -202,21 +226,30 @@ def planted(metric: str, users: int, studies: int, seed: int) -> dict[str, _Shar
         covered.count(
             happened=told.low is not None and told.high is not None and told.low <= effect <= told.high
         )
-    return {"randomisation p finds it": found, "95 % interval holds it": covered}
+    shares = {"randomisation p finds it": found, "95 % interval holds it": covered}
+    return {**shares, "finds what the t test would": by_t} if metric == "hits" else shares
 
 
-def _flipped(generator: np.random.Generator, users: int) -> tuple[_Values, _Values, float]:
-    """Hits of which three in ten users change, more of them to the better; and the true difference."""
-    changing, d_z = 0.3, smallest_detectable(users)
-    # d = d_z sd and sd^2 = changing - d^2, for a variable that is -1, 0 or 1.
-    effect = d_z * np.sqrt(changing / (1 + d_z**2))
+def needed(effect: float, studies: int, seed: int) -> tuple[int, _Share]:
+    """The users that a difference in hits of this size needs, and how often so many find it."""
+    users, found = users_needed_hits(effect, float(np.sqrt(_CHANGING))), _Share(POWER)
+    for study in range(studies):
+        generator = np.random.default_rng([seed, users, study, 6])
+        told = compare(*_flipped(generator, users, effect), study, hits=True)
+        found.count(happened=_significant(told.p))
+    return users, found
+
+
+def _flipped(generator: np.random.Generator, users: int, effect: float) -> tuple[_Values, _Values]:
+    """Hits (U,) with an arm and without, that differ by `effect` in truth, with the deviation of three in ten users that change."""
+    changing = changing_share(effect, float(np.sqrt(_CHANGING)))
     reference = (generator.random(users) < 0.5).astype(np.float64)
     drawn = generator.random(users)
     better = drawn < (changing + effect) / 2
     worse = ~better & (drawn < changing)
     # Whoever changes for the better had no hit before, and the other way round.
     reference = np.where(better, 0.0, np.where(worse, 1.0, reference))
-    return np.where(better, 1.0, np.where(worse, 0.0, reference)), reference, float(effect)
+    return np.where(better, 1.0, np.where(worse, 0.0, reference)), reference
 
 
 def replicates(users: int, studies: int, seed: int) -> tuple[_Share, _Share]:

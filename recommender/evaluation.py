@@ -159,15 +159,15 @@ def propose(
 def user_vectors(model: Recommender, history: Histories, profile: Tensor) -> NDArray[np.float32]:
     """(U, K, d) vectors of all users, given what each has in `history` and their labels `profile` (U, F)."""
     users = torch.arange(len(history.start) - 1)
-    with _evaluating(model):
-        parts = [model.users(batch).float().cpu() for batch in _batches(model, users, history, profile)]
+    with evaluating(model):
+        parts = [model.users(batch).float().cpu() for batch in batches(model, users, history, profile)]
     return torch.cat(parts).numpy()
 
 
 @torch.inference_mode()
 def item_vectors(model: Recommender) -> NDArray[np.float32]:
     """(I, d) vectors of the catalogue."""
-    with _evaluating(model):
+    with evaluating(model):
         return model.items().float().cpu().numpy()
 
 
@@ -183,9 +183,9 @@ def _ranked(
     # Users with histories of like length share a batch, so that whole histories bring little padding.
     order = history.sizes().cpu()[everyone].argsort(stable=True)
     values, index = [], []
-    with _evaluating(model):
+    with evaluating(model):
         table = model.catalogue()
-        for batch in _batches(model, everyone[order], history, profile):
+        for batch in batches(model, everyone[order], history, profile):
             value, item = best(batch.user, model.score(batch, table))
             values.append(value.cpu())
             index.append(item.cpu())
@@ -200,7 +200,8 @@ def _ranked(
 
 
 @contextmanager
-def _evaluating(model: Recommender) -> Iterator[None]:
+def evaluating(model: Recommender) -> Iterator[None]:
+    """The model as it serves, inside the block."""
     was_training = model.training
     model.eval()
     try:
@@ -209,7 +210,7 @@ def _evaluating(model: Recommender) -> Iterator[None]:
         model.train(was_training)
 
 
-def _batches(model: Recommender, users: Tensor, history: Histories, profile: Tensor) -> Iterator[Batch]:
+def batches(model: Recommender, users: Tensor, history: Histories, profile: Tensor) -> Iterator[Batch]:
     """The users (B,) at their latest, a few at a time."""
     device = model.device
     history, profile = history.to(device), profile.to(device)

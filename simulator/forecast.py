@@ -92,7 +92,9 @@ def power_of_study(scenario: Scenario) -> PlannedPower | None:
     if not found.references or found.planned_users < 2:
         return None
     expected_sd = None if scenario.study is None else scenario.study.expected_sd
-    return planned_power(found, scenario.users.count, expected_sd)
+    # Averaged over rounds or replicates a user has a share of hits.
+    hits = found.metric.startswith("hr@") and scenario.rounds == scenario.replicates == 1
+    return planned_power(found, scenario.users.count, expected_sd, hits=hits)
 
 
 def _sum(ranges: Sequence[Range]) -> Range:

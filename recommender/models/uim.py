@@ -19,7 +19,7 @@ from recommender.models.base import Batch, Inputs, ModelError
 from recommender.models.layers.mcln_items import ItemConfig, MclnItems
 from recommender.models.layers.propagated import PropagatedRecommender
 from recommender.models.layers.recency import Recency
-from recommender.models.layers.routing import route
+from recommender.models.layers.routing import coupling, route
 from recommender.models.layers.softmax import CatalogueSoftmax, Negatives
 from recommender.models.mcln import MCLN, MCLNConfig
 
@@ -172,6 +172,15 @@ class UiM(PropagatedRecommender):
         capsules = self._capsules(*self._history(batch, super().items()))
         return self._weights(capsules, self._fields(batch).flatten(1))
 
+    def routing(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(B, L) a_t of Eq. 4, zero at padding, and (B, L, K) c_tk of Eq. 6: how much each item of the history counts, and which
+        share of it goes to which interest (Fig. 6).
+        """
+        if self.backbone:
+            raise ModelError("this UiM was built without interests: nothing is routed")
+        vectors, weight = self._history(batch, super().items())
+        return weight, coupling(self._placed(vectors), self.capsule, weight, self.first_logits)
+
     def _scored(self, table: Tensor) -> Tensor:
         """The item vectors as they are multiplied with interests."""
         if self.config.cosine:
@@ -194,9 +203,10 @@ class UiM(PropagatedRecommender):
 
     def _capsules(self, vectors: Tensor, weight: Tensor) -> Tensor:
         """(B, K, d) s_k."""
-        if self.place is not None:
-            vectors = vectors + self.place
-        return route(vectors, self.capsule, weight, self.first_logits)
+        return route(self._placed(vectors), self.capsule, weight, self.first_logits)
+
+    def _placed(self, vectors: Tensor) -> Tensor:
+        return vectors if self.place is None else vectors + self.place
 
     def _interests(self, batch: Batch, vectors: Tensor, capsules: Tensor) -> Tensor:
         """(B, K, d) o_k from history vectors and capsules."""

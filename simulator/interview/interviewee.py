@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -14,7 +13,8 @@ from prompts import Template
 from simulator.audience import domain_of, item_names, make_script
 from simulator.scenario import ScenarioError, arms_of
 from simulator.transcript.journal import CallJournal
-from simulator.transcript.turns import TranscriptError, read_turns
+from simulator.transcript.tested import require_user, tested_turns
+from simulator.transcript.turns import TranscriptError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from simulator.scenario import Arm, Scenario
     from simulator.transcript.directory import RunDirectory
     from simulator.transcript.turns import Turn
-
-_NEAREST = 3
 
 
 @dataclass(frozen=True)
@@ -57,24 +55,8 @@ def last_turn(run: RunDirectory, user: str, arm: str | None, replicate: int) -> 
 
     TranscriptError names what there is, where there is no such user, arm or replicate, or where the run is not finished.
     """
-    if not run.complete:
-        raise TranscriptError(
-            f"{run.path}: this run is not finished; finish it first: python -m simulator.run --resume {run.path}"
-        )
-    turns = [turn for turn in read_turns(run.turns) if turn.phase == "test"]
-    arms = list(dict.fromkeys(turn.arm for turn in turns))
-    chosen = arms[0] if arm is None else arm
-    if chosen not in arms:
-        raise TranscriptError(
-            f"{run.turns}: no turn of an arm {chosen!r}; those of the run are {', '.join(map(repr, arms))}"
-        )
-    of_arm = [turn for turn in turns if turn.arm == chosen]
-    users = list(dict.fromkeys(turn.user_id for turn in of_arm))
-    if user not in users:
-        near = difflib.get_close_matches(user, users, n=_NEAREST) or users[:_NEAREST]
-        raise TranscriptError(
-            f"{run.turns}: user {user!r} is none of the {len(users):,} simulated; did you mean {' or '.join(map(repr, near))}?"
-        )
+    of_arm = tested_turns(run, arm)
+    require_user(run, of_arm, user)
     own = [turn for turn in of_arm if turn.user_id == user and turn.replicate == replicate]
     if not own:
         count = len({turn.replicate for turn in of_arm})

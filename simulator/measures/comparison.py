@@ -14,6 +14,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from recommender.intervals import bootstrap_interval
+from simulator.measures.hit_power import smallest_detectable_hits, users_needed_hits
 from simulator.measures.power import LEVEL, POWER, smallest_detectable, users_needed
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class PairedComparison:
     ties: int
     losses: int
     smallest_detectable: float | None
-    """The smallest difference that so many users with this standard deviation show, at the power asked for."""
+    """The smallest difference that so many users with this standard deviation show, at the power asked for: of hits, where each
+    user has one or none, by the exact test of those that change; else by the paired t test."""
     users_needed: int | None
     """To show the declared smallest effect or, where none is declared, a difference as large as the measured one."""
     discordant: Discordant | None
@@ -128,15 +130,35 @@ def compare(
     wanted = interval.mean if effect is None else effect
     if abs(wanted) <= _EQUAL:
         reasons["users_needed"] = "the measured difference is 0, and no smallest effect is declared"
+    detectable, needed = _reach(found, wanted, alpha, power)
+    if detectable is None:
+        reasons["smallest_detectable"] = (
+            f"{users:,} users show no difference of hits, even if all of them gain"
+        )
     return replace(
         found,
         low=interval.low,
         high=interval.high,
         d_z=interval.mean / found.sd,
-        smallest_detectable=found.sd * smallest_detectable(users, alpha=alpha, power=power),
-        users_needed=None
-        if abs(wanted) <= _EQUAL
-        else users_needed(wanted / found.sd, alpha=alpha, power=power),
+        smallest_detectable=detectable,
+        users_needed=needed,
+    )
+
+
+def _reach(
+    found: PairedComparison, wanted: float, alpha: float, power: float
+) -> tuple[float | None, int | None]:
+    """The smallest difference that the users show, None where they show none; and the users for `wanted`, None for 0."""
+    assert found.sd is not None
+    nothing = abs(wanted) <= _EQUAL
+    if found.discordant is None:
+        return (
+            found.sd * smallest_detectable(found.users, alpha=alpha, power=power),
+            None if nothing else users_needed(wanted / found.sd, alpha=alpha, power=power),
+        )
+    return (
+        smallest_detectable_hits(found.users, found.sd, alpha=alpha, power=power),
+        None if nothing else users_needed_hits(wanted, found.sd, alpha=alpha, power=power),
     )
 
 

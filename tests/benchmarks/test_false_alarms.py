@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import false_alarms
-from benchmarks.false_alarms import alike, copies, like_scipy, planted, replicates
+from benchmarks.false_alarms import alike, copies, like_scipy, needed, planted, replicates
 
 
 @pytest.mark.parametrize("metric", ["ndcg", "hits", "auc"])
@@ -14,6 +14,12 @@ def test_nothing_and_something_are_told_apart(metric):
     assert all(share.happened <= 5 for share in nothing.values())
     assert found["randomisation p finds it"].happened >= 10
     assert found["95 % interval holds it"].happened >= 12
+
+
+def test_as_many_users_as_hits_need_find_what_they_are_asked_for():
+    users, found = needed(0.25, 40, 0)
+    assert users == 47
+    assert 24 <= found.happened <= 39
 
 
 def test_replicates_that_pass_for_users_are_seen_to_be_wrong():

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from small_runs import SCENARIO, go_on, replay, simulate
 
+from simulator.measures.hit_power import smallest_detectable_hits, users_needed_hits
 from simulator.measures.power import smallest_detectable, users_needed
 from simulator.run import main
 from simulator.transcript.verifying import verify
@@ -31,8 +32,12 @@ def test_the_declared_metric_and_family_are_what_is_tested(run):
     assert family["p_holm"] == family["p"]
     assert outside["p_holm"] is None
     assert outside["reasons"]["p_holm"] in {"not in the family of comparisons", f"all {USERS} users tie"}
-    assert family["users_needed"] == users_needed(0.05 / family["sd"], alpha=0.1, power=0.9)
-    assert family["smallest_detectable"] == family["sd"] * smallest_detectable(USERS, alpha=0.1, power=0.9)
+    assert family["users_needed"] == users_needed_hits(0.05, family["sd"], alpha=0.1, power=0.9)
+    assert family["smallest_detectable"] == smallest_detectable_hits(
+        USERS, family["sd"], alpha=0.1, power=0.9
+    )
+    ndcg = found["a"]["refined"]["ndcg@5"]
+    assert ndcg["smallest_detectable"] == ndcg["sd"] * smallest_detectable(USERS, alpha=0.1, power=0.9)
     assert list(found["a"]["refined"]) == ["hr@3", "hr@5", "ndcg@5"], "all else is told beside it"
 
 
@@ -90,8 +95,9 @@ def test_a_dry_run_tells_power_beside_cost(tmp_path):
     assert (power["planned_users"], power["users"], power["comparisons"]) == (40, USERS, 2)
     for reach, alpha in ((power["single"], 0.1), (power["first_of_family"], 0.05)):
         assert reach["alpha"] == alpha
-        assert reach["smallest_detectable"] == 0.4 * smallest_detectable(40, alpha=alpha, power=0.9)
-        assert reach["users_needed"] == users_needed(0.05 / 0.4, alpha=alpha, power=0.9)
+        assert reach["smallest_detectable"] == smallest_detectable_hits(40, 0.4, alpha=alpha, power=0.9)
+        assert reach["users_needed"] == users_needed_hits(0.05, 0.4, alpha=alpha, power=0.9)
+        assert reach["detectable_d_z"] is None
         assert f"the declared 0.05 needs {reach['users_needed']}" in dry.err
     assert f"40 planned users, of whom this run asks {USERS} (an interim look)" in dry.err
     assert "cost: " in dry.err
@@ -103,6 +109,27 @@ def test_without_a_standard_deviation_power_is_told_in_its_units(tmp_path):
     assert f"{smallest_detectable(USERS):.3f} standard deviations" in dry.out
     alone = simulate(tmp_path / "alone", options=("--dry-run",))
     assert "power: " not in alone.out
+
+
+@pytest.mark.parametrize("change", ["study.primary=ndcg@3", "replicates=2"])
+def test_what_is_not_a_hit_or_none_of_each_user_has_the_power_of_the_t_test(change, tmp_path):
+    options = ("--dry-run", "--json")
+    dry = simulate(tmp_path / "dry", *STUDY, "study.expected_sd=0.4", change, options=options)
+    power = json.loads(dry.out)["power"]
+    assert power["hits"] is False
+    assert power["single"]["users_needed"] == users_needed(0.05 / 0.4, alpha=0.1, power=0.9)
+    assert power["single"]["smallest_detectable"] == 0.4 * smallest_detectable(40, alpha=0.1, power=0.9)
+
+
+def test_of_hits_it_is_told_what_their_power_depends_on(tmp_path):
+    dry = simulate(tmp_path / "dry", *STUDY, options=("--dry-run",))
+    assert "which difference they show depends on how many users change" in dry.out
+    assert "the root of the share of users that change" in " ".join(dry.out.split())
+    few = simulate(
+        tmp_path / "few", *STUDY, "study.expected_sd=0.4", "study.planned_users=4", options=("--dry-run",)
+    )
+    assert "so few users show no difference with 90% power" in few.out
+    assert "the declared 0.05 needs" in few.out
 
 
 BASE = SCENARIO.read_text() + "arms: {b: {}, a: {prompts.feedback: template_a}}\n"

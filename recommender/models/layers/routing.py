@@ -30,13 +30,27 @@ def route(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Te
     """
     with _without_autocast(items.device.type):
         items, weight = _precise(items), _precise(weight)
-        logits = start.expand(len(items), -1, -1)
-        with torch.no_grad():
-            for _ in range(ROUNDS - 1):
-                capsules = _capsules(items, transform, weight, logits)
-                back = torch.bmm(capsules.transpose(0, 1), transform).transpose(0, 1)
-                logits = torch.bmm(items, back.transpose(1, 2))
-        return _capsules(items, transform, weight, logits)
+        return _capsules(items, transform, weight, _last_logits(items, transform, weight, start))
+
+
+def coupling(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Tensor:
+    """(B, L, K) c_tk of Eq. 6 in the last round of `route`, whose arguments these are: how much of place t goes to interest k.
+
+    The K shares of a place sum to one, also at padding, where they mean nothing.
+    """
+    with _without_autocast(items.device.type):
+        items, weight = _precise(items), _precise(weight)
+        return torch.softmax(_last_logits(items, transform, weight, start), dim=-1)
+
+
+def _last_logits(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Tensor:
+    logits = start.expand(len(items), -1, -1)
+    with torch.no_grad():
+        for _ in range(ROUNDS - 1):
+            capsules = _capsules(items, transform, weight, logits)
+            back = torch.bmm(capsules.transpose(0, 1), transform).transpose(0, 1)
+            logits = torch.bmm(items, back.transpose(1, 2))
+    return logits
 
 
 def _without_autocast(device: str) -> AbstractContextManager[object]:

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.models.layers.routing import ROUNDS, route, route_votes, squash
+from recommender.models.layers.routing import ROUNDS, coupling, route, route_votes, squash
 
 B, L, K, D = 4, 6, 3, 5
 
@@ -48,6 +48,15 @@ def written_out(items, transform, weight, start):
         if round_ < ROUNDS - 1:
             logits = torch.einsum("blkd,bkd->blk", votes, capsules).detach()  # Eq. 7, replaced
     return capsules
+
+
+def test_the_shares_of_the_last_round_make_the_capsules():
+    items, transform, weight, start = parts()
+    shares = coupling(items, transform, weight, start)
+    torch.testing.assert_close(shares.sum(-1), torch.ones(B, L, dtype=torch.float64))
+    pooled = (shares * weight[..., None]).transpose(1, 2) @ items
+    expected = squash(torch.einsum("kde,bke->bkd", transform, pooled))
+    torch.testing.assert_close(route(items, transform, weight, start), expected)
 
 
 def test_equals_the_equations_written_out():
