@@ -22,8 +22,9 @@ from simulator.refinement import Fuse
 from simulator.scenario.declared import declared
 from simulator.scenario.plan import populations
 from simulator.sending import cost_told
+from simulator.transcript.directory import CHALLENGERS
 from simulator.transcript.items import catalogue_of, items_of, popularity_of, write_items
-from simulator.transcript.turns import TurnWriter, read_turns
+from simulator.transcript.turns import TranscriptError, TurnWriter, read_turns
 from simulator.transcript.users import people_of, write_users
 
 if TYPE_CHECKING:
@@ -174,6 +175,11 @@ def _traffic(shared: Shared, study: Study, directory: RunDirectory) -> dict[str,
     """What came of shared traffic, and how each challenger was trained."""
     names = list(study.scenario.traffic.challengers) if study.scenario.traffic else []
     trained = [read_json(each.training) for each in directory.all_challengers()]
+    if len(trained) != len(names):
+        raise TranscriptError(
+            f"{directory.path}: it holds how {len(trained)} of {len(names)} challengers were trained; restore the folder "
+            f"{CHALLENGERS} of the run from a copy"
+        )
     return {**shared.told(study.scenario.seed), "challengers": dict(zip(names, trained, strict=True))}
 
 

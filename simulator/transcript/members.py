@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from simulator.transcript.directory import RECOMMENDERS
+from simulator.transcript.directory import CHALLENGERS, RECOMMENDERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,8 @@ _VERBATIM = (
 _CANDIDATES = tuple(f"candidates-{phase}.parquet" for phase in ("validation", "test"))
 _NAMES = (*REDACTED, *_VERBATIM, *_CANDIDATES, WEIGHTS)
 _OF_A_RECOMMENDER = ("scenario.yaml", "training.json", *_CANDIDATES, WEIGHTS)
-"""In a run with arms, in a folder of its own for each."""
-_FOLDER = re.compile(rf"{RECOMMENDERS}/[1-9][0-9]{{0,8}}")
+"""In a run with arms or challengers, in a folder of its own for each."""
+_FOLDER = re.compile(rf"(?:{RECOMMENDERS}|{CHALLENGERS})/[1-9][0-9]{{0,8}}")
 _PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\",;:]+/)+([^\s/'\",;:]*)")
 """An absolute path inside a sentence."""
 
@@ -55,7 +55,7 @@ class Member:
 def names(run: RunDirectory) -> list[str]:
     """The files of a run that may be in a packed one, in the order in which they are there."""
     own = [name for name in _NAMES if (run.path / name).is_file()]
-    for each in run.all_trained():
+    for each in (*run.all_trained(), *run.all_challengers()):
         if each.path != run.path:
             folder = each.path.relative_to(run.path).as_posix()
             own += [f"{folder}/{name}" for name in _OF_A_RECOMMENDER if (each.path / name).is_file()]

@@ -1,5 +1,6 @@
 """Several recommenders before one population: shared fairly, credited rightly, and the better one found."""
 
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -15,6 +16,7 @@ from simulator.proposing import Listed
 from simulator.report.traffic import traffic_findings
 from simulator.scenario.living import Traffic
 from simulator.traffic import split_users, team_draft
+from simulator.transcript.__main__ import main as transcript
 from simulator.transcript.verifying import verify
 
 COMMON = ("cold_start.lengths=null", "refinement={policy: replace}", "rounds=2")
@@ -104,6 +106,18 @@ def test_it_is_verified_replayed_and_gone_on_with(shared, tmp_path):
     assert again.bytes_of("turns.jsonl") == shared.bytes_of("turns.jsonl")
     assert again.summary["traffic"] == shared.summary["traffic"]
     assert go_on(shared.path).code == 0
+
+
+def test_it_is_shared_as_one_file_and_replayed_from_it(shared, tmp_path, capsys):
+    assert transcript(["export", str(shared.path), str(tmp_path / "run.zip")]) == 0
+    assert transcript(["import", str(tmp_path / "run.zip"), "--out", str(tmp_path / "run")]) == 0
+    again = simulate(tmp_path / "again", options=("--replay", tmp_path / "run"), scenario=None)
+    assert again.code == 0, again.err
+    assert again.bytes_of("turns.jsonl") == shared.bytes_of("turns.jsonl")
+    shutil.rmtree(tmp_path / "run" / "challengers")
+    without = simulate(tmp_path / "without", options=("--replay", tmp_path / "run"), scenario=None)
+    assert without.code == 2
+    assert "how 0 of 1 challengers were trained" in without.err
 
 
 def test_a_better_recommender_is_found_and_interleaving_finds_it_with_less(tmp_path):
