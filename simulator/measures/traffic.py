@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MEASURES = ("acceptance", "acceptance_shown", "hr", "ndcg")
 """Of split traffic: share accepted of what was proposed and of what was shown; the shown list against held-out items."""
 
+_EQUAL = 1e-12
+"""Shares that differ by less are the same, summed in another order."""
+
 
 class Shared:
     """Gathers the turns of a test one by one, and tells which recommender did better."""
@@ -138,7 +141,7 @@ def _welch(challenger: _Values, control: _Values) -> dict[str, Any]:
         "p": None,
     }
     counts = {"users": len(challenger), "control_users": len(control)}
-    if min(counts.values()) < 2 or not np.ptp(challenger) + np.ptp(control):
+    if min(counts.values()) < 2 or np.ptp(challenger) + np.ptp(control) < _EQUAL:
         return told | counts
     test = stats.ttest_ind(challenger, control, equal_var=False)
     low, high = test.confidence_interval(0.95)
