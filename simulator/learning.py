@@ -13,6 +13,7 @@ import torch
 from agents.randomness import keyed_generator
 from recommender.data.dataset import Interactions
 from recommender.data.splitting import concatenate
+from recommender.models import ModelError
 from recommender.pipeline import build_recommender
 from recommender.trained_directory import whole_file, write_json
 from recommender.training import TrainingConfig, load, save, train
@@ -53,6 +54,8 @@ class _Course:
 
     place: Path
     lessons: list[_Lesson] = field(default_factory=list)
+    heard: int = 0
+    """The newest round that was heard of."""
     taught: int = 0
     """Lessons that `model` has had."""
     model: Recommender | None = None
@@ -87,11 +90,20 @@ class Learner:
         self._courses: dict[tuple[str, int], _Course] = {}
 
     def hear(self, arm: str, replicate: int, number: int, accepted: NDArray[np.int32]) -> None:
-        """Before round `number`, each in its turn: `accepted` (n, 2) is all that the rounds before brought. The first begins anew."""
+        """Before round `number`, each in its turn: `accepted` (n, 2) is all that the rounds before brought. The first begins anew.
+
+        ModelError where another round was heard of before: of two worlds, as two pages of the live view are, one at a time is learnt from.
+        """
         if number == 1:
             self._courses.pop((arm, replicate), None)
+        course = self._course(arm, replicate)
+        if number != course.heard + 1:
+            raise ModelError(
+                f"{arm}: the recommender learns from another world of this arm, which is in round {course.heard}; begin this one anew to go on with it"
+            )
+        course.heard = number
         if number > 1 and (number - 1) % self._every == 0:
-            self._course(arm, replicate).lessons.append(_Lesson(number, accepted))
+            course.lessons.append(_Lesson(number, accepted))
 
     def model(self, arm: str, replicate: int) -> Recommender:
         """What proposes after all that was heard: trained now, or before, if what it was taught is the same."""

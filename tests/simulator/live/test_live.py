@@ -336,3 +336,18 @@ def test_only_its_own_page_is_answered(host, origin, allowed, kind):
     asyncio.run(OwnOrigin(app)({"type": kind, "headers": headers}, None, send))
     assert bool(passed) == allowed
     assert bool(sent) != allowed
+
+
+def test_a_recommender_learns_from_one_page_at_a_time(silent_stages):
+    learning = ("learning.retrain_every=1", "cold_start.lengths=null", "users.count=6")
+    with session(silent_stages, *learning) as live:
+        first = world(live, users=6)
+        first.step()
+        first.step()
+        second = world(live, users=6)
+        second.step()
+        assert second.error is None
+        first.step()
+        assert "learns from another world" in first.error
+        second.step()
+        assert second.error is None
