@@ -27,10 +27,10 @@ from prompts import TitleBlind, domain, inline, load_family, session_template
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import Known, known_for
+from simulator.cast import Member
 from simulator.held_out import able_users, liked_items, told_history
 from simulator.scenario import ScenarioError, arms_of
 from simulator.scenario.plan import VALIDATION_ROUND, validation_users
-from simulator.world import Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

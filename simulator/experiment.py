@@ -20,6 +20,7 @@ from simulator.forecast import Forecaster, total
 from simulator.game import Game, Side
 from simulator.lines import lines_of, open_lines, recorded, told_of
 from simulator.outcome import Outcome, measured
+from simulator.players import Here
 from simulator.proposing import RecordedProposer
 from simulator.recommenders import check_recommenders, make_proposers
 from simulator.refinement import RefinementError
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from agents.llm import ChatClient
     from recommender.stages import Stages
     from simulator.forecast import Forecast
-    from simulator.game import Asks
     from simulator.lines import Line
     from simulator.proposing import Proposer
     from simulator.scenario import Scenario
@@ -153,8 +153,9 @@ def replay(run: Path, scenario: Scenario, out: Path | None, stages: Stages) -> O
             for endpoint in {arm.endpoint: None for arm in arms}
         }
         proposer = RecordedProposer(directory.proposals)
-        sides = {arm.name: Side(proposer, gateways[arm.endpoint], arm.client) for arm in arms}
-        return measured(study, directory, told, arms, Game(study, sides, stages), (), stages)
+        sides = {arm.name: Side(proposer, arm.client) for arm in arms}
+        players = Here({arm.name: gateways[arm.endpoint] for arm in arms})
+        return measured(study, directory, told, arms, Game(study, sides, players, stages), (), stages)
 
 
 @dataclass(frozen=True)
@@ -170,9 +171,9 @@ class _Begun:
     manifest: dict[str, Any]
     sending: Sending
 
-    def sides(self, proposers: Mapping[str, Proposer], gateways: Mapping[str, Asks]) -> dict[str, Side]:
+    def sides(self, proposers: Mapping[str, Proposer]) -> dict[str, Side]:
         """Who proposes and answers, by arm."""
-        return {arm.name: Side(proposers[arm.name], gateways[arm.name], arm.client) for arm in self.arms}
+        return {arm.name: Side(proposers[arm.name], arm.client) for arm in self.arms}
 
 
 def _begin(scenario: Scenario, out: Path | None, stages: Stages, sending: Sending) -> _Begun:
@@ -239,7 +240,7 @@ def _play(begun: _Begun, stages: Stages) -> Outcome:
             directory.summary.unlink(missing_ok=True)
             drop_stale_proposals(directory.proposals, journal)
         proposers = make_proposers(study, directory, directory.proposals, stages)
-        game = Game(study, begun.sides(proposers, gateways), stages)
+        game = Game(study, begun.sides(proposers), Here(gateways), stages)
         return measured(study, directory, begun.manifest, begun.arms, game, budgets, stages)
 
 
@@ -262,7 +263,7 @@ def _forecast(begun: _Begun, stages: Stages) -> Forecast:
         ]
         asks = {name: each for line, each in zip(begun.lines, forecasters, strict=True) for name in line.arms}
         proposers = make_proposers(study, directory, None, stages)
-        Game(study, begun.sides(proposers, asks), stages, nulls={}).play_all()
+        Game(study, begun.sides(proposers), Here(asks), stages, nulls={}).play_all()
         return total(
             [
                 each.forecast(prices_of(line.users, line.model, line.client))
