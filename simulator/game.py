@@ -99,7 +99,11 @@ class Game:
         """Play a phase; of validation, the turns by arm. All arms go through a round together, so that their calls do."""
         rehearsal = phase == "validation"
         kept: dict[str, list[Turn]] = defaultdict(list)
-        with self._stages.stage(f"audience, {phase}") as advance:
+        with self._stages.stage(f"audience, {phase}") as told:
+
+            def advance(done: int, planned: int, failed: int) -> None:
+                told(done, planned, f"{failed} failed" if failed else "")
+
             playing = [each for each in self._study.conditions if each.name in refinements]
             castings = {each.name: self._casting(each, phase, refinements[each.name]) for each in playing}
             worlds = {each.name: self._world(each, castings[each.name]) for each in playing}

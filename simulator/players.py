@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from simulator.transcript.proposals import Proposal
     from simulator.transcript.turns import Turn
 
-    Advance = Callable[[int, int, str], None]
-    """Told how many calls are over, of how many, and a note."""
+    Advance = Callable[[int, int, int], None]
+    """Told how many calls are over, of how many, and how many of them failed."""
 
 
 class Asks(Protocol):
@@ -95,7 +95,7 @@ class Here:
             nonlocal done, failed
             done += 1
             failed += record.completion is None
-            advance(done, planned, f"{failed} failed" if failed else "")
+            advance(done, planned, failed)
 
         answered: dict[str, list[Record]] = {}
         for gateway in {id(each): each for each in self._gateways.values()}.values():
