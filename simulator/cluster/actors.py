@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -205,10 +204,8 @@ class Actors:
         for handle in self._handles:
             with suppress(Exception):
                 handle.cancel.options(concurrency_group="control").remote()
-        began = time.monotonic()
         with suppress(Exception):
             self._ray.wait(list(running), num_returns=len(running), timeout=_GRACE_SECONDS)
-        self._tell(f"actors were stopped within {time.monotonic() - began:.1f} s")
 
 
 def start_keeper(ray: Any, *arguments: Any, calls_in_flight: int) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agents.llm import Account, ChatClient, ClientSetupError, Endpoint, Halt, token_counter
-from simulator.audience import make_model_client
+from simulator.clients import make_model_client
 from simulator.cluster.journals import ShardJournal
 from simulator.cluster.keeper import SharedMinute, SharedPurse
 from simulator.players import Here
