@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,10 +26,11 @@ from prompts import TitleBlind, domain, inline, load_family, session_template
 from recommender.features.economy import find_state
 from recommender.features.profile import ENHANCEMENTS
 from recommender.truncation import Known, known_for
+from simulator.cast import Member
+from simulator.clients import make_model_client
 from simulator.held_out import able_users, liked_items, told_history
 from simulator.scenario import ScenarioError, arms_of
 from simulator.scenario.plan import VALIDATION_ROUND, validation_users
-from simulator.world import Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
 _FAVOURITE_GENRES = 3
 _EMBEDDED = frozenset({"standin", "echo", "random", "popularity", "oracle"})
-_MOST_SLOTS = 4
-"""Of a local model's server, unless a scenario says otherwise: each takes memory, and more bring little on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -323,41 +321,6 @@ def make_client(
         known = knowledge() if knowledge else make_knowledge(scenario, prepared, audience)
         return StandIn(reader, known, config, scenario.seed)
     return make_model_client(users)
-
-
-def make_model_client(users: Users) -> ChatClient:
-    """What answers from outside, or a model of one's own; ClientSetupError or ScenarioError says what is missing."""
-    if users.client == "openai":
-        # Imported here: embedded audiences need not wait for a client.
-        from agents.llm.openai_client import OpenAIClient  # noqa: PLC0415
-
-        address: dict[str, Any] = {} if users.base_url is None else {"base_url": users.base_url}
-        return OpenAIClient(**address, api_key_env=users.api_key_env, timeout=users.timeout_s)
-    if users.client == "local":
-        return _local_model(users)
-    module, _, name = users.client.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ScenarioError(f"users.client: {users.client!r} cannot be imported: {error}") from error
-    client: ChatClient = factory(users)
-    return client
-
-
-def _local_model(users: Users) -> ChatClient:
-    # Imported here, as above.
-    from joblib import cpu_count  # noqa: PLC0415
-
-    from agents.local.client import LocalClient  # noqa: PLC0415
-    from agents.local.server import ServerSettings  # noqa: PLC0415
-
-    assert users.model is not None
-    settings = ServerSettings(
-        context=users.local.context,
-        slots=users.local.slots or min(users.concurrency, _MOST_SLOTS),
-        threads=users.local.threads or max(1, cpu_count() // 2),
-    )
-    return LocalClient(users.model, settings, timeout=users.timeout_s)
 
 
 def make_knowledge(scenario: Scenario, prepared: Prepared, audience: Audience) -> ItemKnowledge:

@@ -16,10 +16,14 @@ from recommender.caching import CacheFolderError
 from recommender.data.dataset import DataError
 from recommender.models import ModelError
 from recommender.trained_directory import DirectoryError, read_json, write_json
+from simulator.cluster.connecting import check_engine
+from simulator.cluster.journals import gather
+from simulator.cluster.players import open_cluster
 from simulator.forecast import Forecaster, total
 from simulator.game import Game, Side
 from simulator.lines import lines_of, open_lines, recorded, told_of
 from simulator.outcome import Outcome, measured
+from simulator.players import Here
 from simulator.proposing import RecordedProposer
 from simulator.recommenders import check_recommenders, make_proposers
 from simulator.refinement import RefinementError
@@ -36,11 +40,11 @@ from simulator.transcript.turns import TranscriptError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from agents.llm import ChatClient
+    from agents.llm import Budget, ChatClient
     from recommender.stages import Stages
     from simulator.forecast import Forecast
-    from simulator.game import Asks
     from simulator.lines import Line
+    from simulator.players import Players
     from simulator.proposing import Proposer
     from simulator.scenario import Scenario
     from simulator.sending import Sending
@@ -153,8 +157,9 @@ def replay(run: Path, scenario: Scenario, out: Path | None, stages: Stages) -> O
             for endpoint in {arm.endpoint: None for arm in arms}
         }
         proposer = RecordedProposer(directory.proposals)
-        sides = {arm.name: Side(proposer, gateways[arm.endpoint], arm.client) for arm in arms}
-        return measured(study, directory, told, arms, Game(study, sides, stages), (), stages)
+        sides = {arm.name: Side(proposer, arm.client) for arm in arms}
+        players = Here({arm.name: gateways[arm.endpoint] for arm in arms})
+        return measured(study, directory, told, arms, Game(study, sides, players, stages), (), stages)
 
 
 @dataclass(frozen=True)
@@ -170,9 +175,9 @@ class _Begun:
     manifest: dict[str, Any]
     sending: Sending
 
-    def sides(self, proposers: Mapping[str, Proposer], gateways: Mapping[str, Asks]) -> dict[str, Side]:
+    def sides(self, proposers: Mapping[str, Proposer]) -> dict[str, Side]:
         """Who proposes and answers, by arm."""
-        return {arm.name: Side(proposers[arm.name], gateways[arm.name], arm.client) for arm in self.arms}
+        return {arm.name: Side(proposers[arm.name], arm.client) for arm in self.arms}
 
 
 def _begin(scenario: Scenario, out: Path | None, stages: Stages, sending: Sending) -> _Begun:
@@ -180,6 +185,7 @@ def _begin(scenario: Scenario, out: Path | None, stages: Stages, sending: Sendin
     study = Study.of(scenario, stages)
     clients = study.clients(stages)
     lines, arms = lines_of(study, clients), recorded(study, clients)
+    check_engine(scenario.engine, lines)
     directory = RunDirectory.create(out, _RUNS, scenario.name)
     recording = None if sending.recording is None else str(sending.recording)
     how = {"replay_of": None, "recording": recording, "refresh": sending.refresh}
@@ -208,6 +214,7 @@ def _reopen(
     study = Study.of(scenario, stages)
     clients = study.clients(stages)
     lines, arms = lines_of(study, clients), recorded(study, clients)
+    check_engine(scenario.engine, lines)
     check_same_run(manifest, study, arms, directory.manifest)
     recording = manifest["recording"]
     sending = replace(
@@ -222,30 +229,44 @@ def _reopen(
 def _play(begun: _Begun, stages: Stages) -> Outcome:
     study, directory, sending = begun.study, begun.directory, begun.sending
     with directory.held(), _told_how_to_go_on(directory), ExitStack() as stack:
+        gather(directory)
         journal = stack.enter_context(CallJournal(directory.calls, "append", data=study.label))
-        at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.clients, sending))
-        gateways, budgets = stack.enter_context(
-            open_lines(
-                begun.lines,
-                journal,
-                at_hand,
-                sending,
-                ledger=cache(partial(open_ledger, directory.batches)),
-                tell=lambda said: stages.console.print(f"  {said}", highlight=False, markup=False),
-            )
-        )
+        players, budgets = stack.enter_context(_players(begun, journal, stages))
         if sending.retry_errors:
             # Not complete any more, and not to be taken for it if this is stopped.
             directory.summary.unlink(missing_ok=True)
             drop_stale_proposals(directory.proposals, journal)
         proposers = make_proposers(study, directory, directory.proposals, stages)
-        game = Game(study, begun.sides(proposers, gateways), stages)
+        game = Game(study, begun.sides(proposers), players, stages)
         return measured(study, directory, begun.manifest, begun.arms, game, budgets, stages)
+
+
+@contextmanager
+def _players(
+    begun: _Begun, journal: CallJournal, stages: Stages
+) -> Iterator[tuple[Players, Sequence[Budget]]]:
+    """Who plays the users, as the engine of the scenario says, and what they may spend."""
+
+    def tell(said: str) -> None:
+        stages.console.print(f"  {said}", highlight=False, markup=False)
+
+    study, directory, sending = begun.study, begun.directory, begun.sending
+    if study.scenario.engine.kind == "ray":
+        with open_cluster(study, begun.lines, directory, journal, sending, tell) as opened:
+            yield opened
+        return
+    ledger = cache(partial(open_ledger, directory.batches))
+    with (
+        answers_at_hand(study.scenario, begun.clients, sending) as at_hand,
+        open_lines(begun.lines, journal, at_hand, sending, ledger, tell) as (gateways, budgets),
+    ):
+        yield Here(gateways), budgets
 
 
 def _forecast(begun: _Begun, stages: Stages) -> Forecast:
     study, directory, sending = begun.study, begun.directory, begun.sending
     with directory.held(), _told_how_to_go_on(directory), ExitStack() as stack:
+        gather(directory)
         journal = stack.enter_context(CallJournal(directory.calls, "append", data=study.label))
         at_hand = stack.enter_context(answers_at_hand(study.scenario, begun.clients, sending))
         forecasters = [
@@ -262,7 +283,7 @@ def _forecast(begun: _Begun, stages: Stages) -> Forecast:
         ]
         asks = {name: each for line, each in zip(begun.lines, forecasters, strict=True) for name in line.arms}
         proposers = make_proposers(study, directory, None, stages, learns=False)
-        Game(study, begun.sides(proposers, asks), stages, nulls={}).play_all()
+        Game(study, begun.sides(proposers), Here(asks), stages, nulls={}).play_all()
         return total(
             [
                 each.forecast(prices_of(line.users, line.model, line.client))

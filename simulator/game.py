@@ -7,38 +7,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.audience import item_names, make_members
+from simulator.cast import Casting, Rules
 from simulator.refinement import Fuse, Replace, choose_weight
 from simulator.scenario.plan import VALIDATION_ROUND
-from simulator.world import STILL, Rules, World
+from simulator.world import STILL, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agents.embedded.client import EmbeddedClient
-    from agents.llm import Record, Request
+    from agents.llm import Record
     from recommender.stages import Stages
+    from simulator.players import Advance, Players
     from simulator.proposing import Proposer
     from simulator.refinement import ChosenWeight, Refinement
     from simulator.study import Condition, Study
+    from simulator.transcript.proposals import Proposal
     from simulator.transcript.turns import Turn
-
-
-class Asks(Protocol):
-    """What a game needs of a gateway."""
-
-    def ask(
-        self, requests: Sequence[Request], on_done: Callable[[Record], None] | None = None
-    ) -> list[Record]:
-        """A record for each request, in order; `on_done` is told of each as it ends."""
-        ...
 
 
 @dataclass(frozen=True)
 class Side:
-    """Who proposes to the users of an arm, and who answers for them."""
+    """Who proposes to the users of an arm, and the name of who answers for them."""
 
     proposer: Proposer
-    gateway: Asks
     client: str
     """Label of who answers."""
 
@@ -71,6 +63,7 @@ class Game:
         self,
         study: Study,
         sides: Mapping[str, Side],
+        players: Players,
         stages: Stages,
         *,
         nulls: Mapping[str, EmbeddedClient] | None = None,
@@ -79,7 +72,7 @@ class Game:
         """`sides` by the name of the arm; `nulls` are the study's own if not given. `at_once` bounds memory and changes no turn."""
         self._gathers: Gathers | None = None
         self._at_once = at_once
-        self._study, self._sides, self._stages = study, sides, stages
+        self._study, self._sides, self._players, self._stages = study, sides, players, stages
         self._nulls = study.nulls if nulls is None else nulls
         items = study.prepared.split.dataset.items
         self._ids = items["item_id"].tolist()
@@ -106,12 +99,16 @@ class Game:
         """Play a phase; of validation, the turns by arm. All arms go through a round together, so that their calls do."""
         rehearsal = phase == "validation"
         kept: dict[str, list[Turn]] = defaultdict(list)
-        with self._stages.stage(f"audience, {phase}") as advance:
-            worlds = {
-                condition.name: self._world(condition, phase, refinements[condition.name])
-                for condition in self._study.conditions
-                if condition.name in refinements
-            }
+        with self._stages.stage(f"audience, {phase}") as told:
+
+            def advance(done: int, planned: int, failed: int) -> None:
+                told(done, planned, f"{failed} failed" if failed else "")
+
+            playing = [each for each in self._study.conditions if each.name in refinements]
+            castings = {each.name: self._casting(each, phase, refinements[each.name]) for each in playing}
+            worlds = {each.name: self._world(each, castings[each.name]) for each in playing}
+            self._players.enter(castings)
+            del castings
             rounds = 1 if rehearsal else self._study.scenario.rounds
             for number in range(1, rounds + 1):
                 # After the last round nobody would be told of what was summed up.
@@ -124,35 +121,30 @@ class Game:
         return kept
 
     def _round(
-        self,
-        worlds: Mapping[str, World],
-        summing: Mapping[str, World],
-        advance: Callable[[int, int, str], None],
+        self, worlds: Mapping[str, World], summing: Mapping[str, World], advance: Advance
     ) -> Iterator[tuple[str, list[Turn]]]:
         """The turns of a round by arm, gathered as they are over: a part of the round at a time, unless users sum it up."""
         waiting = list(worlds)
         records: list[Record] = []
         while waiting:
             room = None if summing else self._at_once
-            asked: dict[str, list[Request]] = {}
+            dealt: dict[str, list[Proposal]] = {}
             for name in waiting:
                 if room is not None and room <= 0:
                     break
-                asked[name] = worlds[name].observe(room)
-                room = None if room is None else room - worlds[name].asked
-            answered = self._ask(asked, advance)
-            for name, own in answered.items():
-                worlds[name].settle(own)
-                records += own
-            waiting = [name for name in waiting if name not in asked or worlds[name].unfinished]
+                dealt[name] = worlds[name].deal(room)
+                room = None if room is None else room - len(dealt[name])
+            for name, told in self._players.play(dealt, advance).items():
+                worlds[name].settled(told.turns)
+                records += told.records
+            waiting = [name for name in waiting if name not in dealt or worlds[name].unfinished]
             if not summing:
-                yield from self._over({name: worlds[name] for name in asked}, records)
+                yield from self._over({name: worlds[name] for name in dealt}, records)
                 records = []
         if summing:
-            answered = self._ask({name: world.reflect() for name, world in summing.items()}, advance)
-            for name, own in answered.items():
-                summing[name].reflected(own)
-                records += own
+            for name, summed_up in self._players.sum_up(list(summing), advance).items():
+                summing[name].reflected(summed_up.notes)
+                records += summed_up.records
             yield from self._over(worlds, records)
 
     def _over(
@@ -163,43 +155,27 @@ class Game:
             self._gathers.add([turn for _, turns in taken for turn in turns], records)
         yield from taken
 
-    def _world(self, condition: Condition, phase: str, refinement: Refinement) -> World:
-        study, scenario, side = self._study, condition.scenario, self._sides[condition.name]
-        rehearsal = phase == "validation"
-        names = item_names(condition.script.family, study.prepared.split.dataset.items)
-        replicates = 1 if rehearsal else study.scenario.replicates
+    def _world(self, condition: Condition, casting: Casting) -> World:
+        rehearsal = casting.phase == "validation"
         return World(
+            casting,
+            self._sides[condition.name].proposer,
+            first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
+            population=STILL if rehearsal else condition.scenario.population,
+        )
+
+    def _casting(self, condition: Condition, phase: str, refinement: Refinement) -> Casting:
+        study, scenario = self._study, condition.scenario
+        names = item_names(condition.script.family, study.prepared.split.dataset.items)
+        replicates = 1 if phase == "validation" else study.scenario.replicates
+        return Casting(
             members=make_members(scenario, study.prepared, condition.audience, phase, replicates, names),
             phase=phase,
             titles=self._titles,
             names=dict(zip(self._ids, names, strict=True)),
             planting=study.plantings.get(condition.name),
             script=condition.script,
-            proposer=side.proposer,
-            ask=side.gateway.ask,
             nulls=self._nulls,
             rules=Rules(scenario.list_length, refinement, scenario.refinement.repair, scenario.seed),
-            labels=(study.label, side.client),
-            first_round=VALIDATION_ROUND if rehearsal else VALIDATION_ROUND + 1,
-            population=STILL if rehearsal else scenario.population,
+            labels=(study.label, self._sides[condition.name].client),
         )
-
-    def _ask(
-        self, asked: Mapping[str, Sequence[Request]], advance: Callable[[int, int, str], None]
-    ) -> dict[str, list[Record]]:
-        """The records of each arm: arms with one gateway ask it at once, gateways are asked one after the other."""
-        done = failed = 0
-        planned = sum(map(len, asked.values()))
-
-        def count(record: Record) -> None:
-            nonlocal done, failed
-            done += 1
-            failed += record.completion is None
-            advance(done, planned, f"{failed} failed" if failed else "")
-
-        answered: dict[str, list[Record]] = {}
-        for gateway in {id(side.gateway): side.gateway for side in self._sides.values()}.values():
-            arms = [name for name in asked if self._sides[name].gateway is gateway]
-            records = iter(gateway.ask([request for name in arms for request in asked[name]], count))
-            answered |= {name: [next(records) for _ in asked[name]] for name in arms}
-        return {name: answered[name] for name in asked}

@@ -15,7 +15,7 @@ from simulator.transcript.manifest import RecordedArm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agents.llm import Budget, ChatClient, Gateway, Record
+    from agents.llm import Budget, Caps, ChatClient, Gateway, Record
     from agents.llm.batch.ledger import BatchLedger
     from simulator.scenario.schema import Users
     from simulator.sending import AtHand, Sending
@@ -90,6 +90,15 @@ def told_of(study: Study, condition: Condition, label: str, endpoint: Endpoint) 
     )
 
 
+def make_budgets(lines: Sequence[Line], caps: Caps) -> list[Budget | None]:
+    """The budget of each line, all with one purse; None where calls cost nothing and nothing limits them."""
+    budgets: list[Budget | None] = []
+    for line in lines:
+        beside = next((budget for budget in budgets if budget is not None), None)
+        budgets.append(make_budget(line.users, line.model, line.client, caps, beside))
+    return budgets
+
+
 @contextmanager
 def open_lines(
     lines: Sequence[Line],
@@ -101,14 +110,9 @@ def open_lines(
 ) -> Iterator[tuple[dict[str, Gateway], list[Budget]]]:
     """The gateway of each arm, arms of one line having the same, and what all of them may spend together."""
     gateways: dict[str, Gateway] = {}
-    budgets: list[Budget] = []
+    budgets = make_budgets(lines, sending.caps)
     with ExitStack() as stack:
-        for line in lines:
-            budget = make_budget(
-                line.users, line.model, line.client, sending.caps, budgets[0] if budgets else None
-            )
-            if budget is not None:
-                budgets.append(budget)
+        for line, budget in zip(lines, budgets, strict=True):
             gateway = stack.enter_context(
                 open_gateway(
                     line.users,
@@ -123,4 +127,4 @@ def open_lines(
                 )
             )
             gateways |= dict.fromkeys(line.arms, gateway)
-        yield gateways, budgets
+        yield gateways, [budget for budget in budgets if budget is not None]

@@ -37,6 +37,7 @@ _MAY_CHANGE = (
     "users.local.slots",
     "users.local.threads",
     "tolerance",
+    "engine",
 )
 """What says how calls are sent or where things lie, never what is asked or counted."""
 _OF_ARMS = {"arms", "sweep"}

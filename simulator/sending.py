@@ -27,16 +27,18 @@ from agents.llm import (
 from simulator.transcript.journal import CallJournal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from agents.llm import Answers, ChatClient, Completion, Prices, Record
+    from agents.llm import Account, Answers, ChatClient, Completion, Journal, Prices, Record
     from agents.llm.batch.ledger import BatchLedger
     from agents.llm.batch.sender import BatchSender
-    from agents.llm.record import Journal, Source
+    from agents.llm.limiter import PerMinute
+    from agents.llm.record import Source
     from simulator.scenario import Scenario
     from simulator.scenario.schema import Users
 
-_CACHE_VARIABLE = "SCREENTEST_CACHE"
+CACHE_VARIABLE = "SCREENTEST_CACHE"
+"""Names the folder of the response cache."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def answers_at_hand(scenario: Scenario, clients: Sequence[ChatClient], sending: 
         if sending.recording is not None:
             recording = RecordedAnswers(stack.enter_context(CallJournal(sending.recording, "read")))
         if scenario.users.cache and any(map(_is_cached, clients)):
-            folder = os.environ.get(_CACHE_VARIABLE)
+            folder = os.environ.get(CACHE_VARIABLE)
             cache = ResponseCache(Path(folder) if folder else user_cache_path("screentest") / "responses")
             stack.callback(cache.close)
         yield AtHand(recording, cache, refresh=sending.refresh)
@@ -131,19 +133,25 @@ def open_gateway(
     client: ChatClient,
     journal: Journal,
     at_hand: AtHand,
-    budget: Budget | None,
+    budget: Account | None,
     *,
-    ledger: Callable[[], BatchLedger],
+    ledger: Callable[[], BatchLedger] | None,
     tell: Callable[[str], None],
     retry_errors: bool,
     owns: Callable[[Record], bool] | None = None,
+    minute: PerMinute | None = None,
+    earlier: Iterable[Record] | None = None,
 ) -> Gateway:
-    """The gateway of a live run; `ledger` gives the one in which all note their batches, and `tell` is told how they stand."""
+    """The gateway of a live run; `ledger` gives the one in which all note their batches (None: no batch is sent), and `tell` is told
+    how they stand. The rest is as Gateway says.
+    """
     pace = Pace(
         users.concurrency, users.requests_per_minute, users.tokens_per_minute, RetryPolicy(users.attempts)
     )
     sender = None
     if users.send == "batch":
+        assert ledger is not None
+        assert budget is None or isinstance(budget, Budget)
         sender = _batch_sender(users, client.base_url, journal, ledger(), pace.retry, budget, tell)
     answers, cache = at_hand.of(client)
     return Gateway(
@@ -153,9 +161,11 @@ def open_gateway(
         cache=cache,
         pace=pace,
         budget=budget,
+        minute=minute,
         batches=sender,
         retry_errors=retry_errors,
         owns=owns,
+        earlier=earlier,
     )
 
 

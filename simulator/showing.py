@@ -17,12 +17,13 @@ from recommender.data.dataset import DataError
 from recommender.models import ModelError
 from recommender.stages import Stages
 from simulator.audience import item_names, make_members
+from simulator.cast import Casting, Rules
 from simulator.held_out import HeldOutProposer
 from simulator.refinement import Replace
 from simulator.scenario import ScenarioError, arms_of, load
 from simulator.study import Study, check_arm
 from simulator.transcript.proposals import Proposal
-from simulator.world import Rules, World
+from simulator.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -94,20 +95,22 @@ def shown_to(scenario: Scenario, user: str, stages: Stages) -> Shown:
     members = make_members(scenario, study.prepared, audience, "test", names=names)
     held_out = scenario.slates.source == "held_out"
     ids = dataset.items["item_id"].tolist()
-    world = World(
+    casting = Casting(
         members=[member for member in members if member.arm == arm],
         phase="test",
         titles=dict(zip(ids, dataset.items["title"], strict=True)),
         script=condition.script,
-        proposer=HeldOutProposer(scenario, study.prepared, {}, None)
-        if held_out
-        else _MostPopular(scenario, study.prepared),
-        ask=lambda requests: (),
         nulls={},
         rules=Rules(scenario.list_length, Replace(), scenario.refinement.repair, scenario.seed),
         labels=(study.label, ""),
         names=dict(zip(ids, names, strict=True)),
     )
+    proposer = (
+        HeldOutProposer(scenario, study.prepared, {}, None)
+        if held_out
+        else _MostPopular(scenario, study.prepared)
+    )
+    world = World(casting, proposer, ask=lambda requests: ())
     return Shown(tuple(world.observe()), HELD_OUT if held_out else POPULAR)
 
 

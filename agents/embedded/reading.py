@@ -135,6 +135,10 @@ class PromptReader:
         self._recalled = lru_cache(maxsize=64)(self._history)
         self._latest: tuple[tuple[Message, ...], Question] | None = None
 
+    def __reduce__(self) -> tuple[type[PromptReader], tuple[tuple[str, ...]]]:
+        """What it remembers of texts does not travel to other processes."""
+        return type(self), (self._titles,)
+
     def read(self, messages: tuple[Message, ...]) -> Question:
         """Read the question; a part that is not there is empty. The last questions are remembered."""
         if self._latest is None or self._latest[0] is not messages:

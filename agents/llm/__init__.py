@@ -3,13 +3,14 @@
 `OpenAIClient` is in `agents.llm.openai_client`, which runs with an embedded audience and replays need not wait for.
 """
 
-from agents.llm.budget import Budget, BudgetReached, Caps
+from agents.llm.budget import Account, Budget
 from agents.llm.cache import CacheError, ResponseCache
 from agents.llm.call import Pace
 from agents.llm.gateway import Gateway
 from agents.llm.halt import EndpointRefuses, Halt
 from agents.llm.key import KEY_VERSION, Endpoint, public_url, request_key
 from agents.llm.prices import FREE, OwnPrices, Prices, published
+from agents.llm.purse import BudgetReached, Caps, Spent
 from agents.llm.record import Answers, Attempt, Journal, Record
 from agents.llm.replay import ReplayMiss
 from agents.llm.retry import RetryPolicy
@@ -29,6 +30,7 @@ from agents.llm.types import (
 __all__ = [
     "FREE",
     "KEY_VERSION",
+    "Account",
     "Answers",
     "Attempt",
     "Budget",
@@ -54,6 +56,7 @@ __all__ = [
     "Request",
     "ResponseCache",
     "RetryPolicy",
+    "Spent",
     "TokenCounter",
     "TokenLogprob",
     "Usage",

@@ -16,7 +16,7 @@ from agents.llm.types import CallError, Completion, NoLogprobsError, check_logpr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agents.llm.budget import Budget
+    from agents.llm.budget import Account
     from agents.llm.record import Answers
     from agents.llm.types import ChatClient, Request
 
@@ -52,12 +52,18 @@ class Caller:
     """
 
     def __init__(
-        self, client: ChatClient, at_hand: Sequence[Answers], pace: Pace, budget: Budget | None
+        self,
+        client: ChatClient,
+        at_hand: Sequence[Answers],
+        pace: Pace,
+        budget: Account | None,
+        minute: PerMinute | None = None,
     ) -> None:
+        """`minute` is what many callers share; the pace's own if not given."""
         self._client, self._at_hand = client, at_hand
         self._retry, self._budget = pace.retry, budget
         self._limiter = AdaptiveConcurrency(pace.concurrency)
-        self._minute = PerMinute(pace.requests_per_minute, pace.tokens_per_minute)
+        self._minute = minute or PerMinute(pace.requests_per_minute, pace.tokens_per_minute)
         self.halt: Halt | None = None
         """Why no further call is sent, if so."""
         self._was_heard = False

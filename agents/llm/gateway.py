@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from agents.llm.batch.round import BatchRound, RoundSteps
 from agents.llm.call import Caller, Pace
@@ -14,12 +14,14 @@ from agents.llm.key import Endpoint, request_key
 from agents.llm.replay import ReplayMiss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from types import TracebackType
 
     from agents.llm.batch.sender import BatchSender
-    from agents.llm.budget import Budget
+    from agents.llm.budget import Account
     from agents.llm.cache import ResponseCache
+    from agents.llm.halt import Halt
+    from agents.llm.limiter import PerMinute
     from agents.llm.record import Answers, Attempt, Journal, Record
     from agents.llm.types import ChatClient, Request
 
@@ -43,24 +45,30 @@ class Gateway:
         at_hand: Sequence[Answers] = (),
         cache: ResponseCache | None = None,
         pace: Pace | None = None,
-        budget: Budget | None = None,
+        budget: Account | None = None,
+        minute: PerMinute | None = None,
         batches: BatchSender | None = None,
         retry_errors: bool = False,
         owns: Callable[[Record], bool] | None = None,
+        earlier: Iterable[Record] | None = None,
     ) -> None:
-        """`owns` says which calls of the journal are this gateway's, and count in its budget, where several share it; None: all."""
+        """`minute`, the limits of a minute where many gateways share them, is the pace's own if not given.
+
+        `owns` says which calls of the journal are this gateway's, and count in its budget, where several share it; None: all.
+        `earlier` are the calls of the sessions before, where those of this one are in the journal too: they are not made again.
+        """
         self._journal = journal
         self._live: _Live | None = None
         self._again: set[str] = set()
         if client is not None and endpoint is None:
             self.endpoint = Endpoint.of(client)
             awaited = set() if batches is None else batches.awaited()
-            for record in journal.records():
+            for record in journal.records() if earlier is None else earlier:
                 if record.completion is None and (record.halting or retry_errors or record.key in awaited):
                     self._again.add(record.key)
                 if budget is not None and (owns is None or owns(record)):
                     budget.count(record)
-            caller = Caller(client, at_hand, pace or Pace(), budget)
+            caller = Caller(client, at_hand, pace or Pace(), budget, minute)
             self._live = _Live(client, caller, journal, cache, (pace or Pace()).concurrency, batches)
         elif client is None and endpoint is not None:
             self.endpoint = endpoint
@@ -99,6 +107,16 @@ class Gateway:
             return live.ask(requests, steps)
         together = RoundSteps(self._key, self._known, self._at_hand, self._before, live.keep, done)
         return live.ask_together(requests, together, live.batches)
+
+    def stop(self, halt: Halt) -> None:
+        """Send no further call: `ask` raises `halt` once those under way have ended. From any thread."""
+        if self._live is not None:
+            self._live.caller.halt = self._live.caller.halt or halt
+
+    def cancel(self) -> None:
+        """Give up the calls under way: `ask` raises CancelledError, and what had ended is kept. From any thread."""
+        if self._live is not None:
+            self._live.cancel()
 
     def close(self) -> None:
         """Close the client and the event loop. Safe to call twice."""
@@ -156,13 +174,15 @@ class _Live:
         self.caller, self.batches = caller, batches
         self._client, self._journal, self._cache, self._concurrency = client, journal, cache, concurrency
         self._runner = asyncio.Runner()
+        self._asking: asyncio.Task[Any] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._closed = False
 
     def ask(self, requests: Sequence[Request], steps: Steps) -> list[Record]:
         if not requests:
             return []
-        records = self._runner.run(Fanout(requests, steps, self._concurrency, self._writer).run())
+        asking = Fanout(requests, steps, self._concurrency, self._writer).run()
+        records = self._runner.run(self._cancellable(asking))
         if self.caller.halt is not None:
             raise self.caller.halt
         return records
@@ -176,6 +196,17 @@ class _Live:
             for note in batches.under_way():
                 error.add_note(note)
             raise
+
+    async def _cancellable(self, asking: Coroutine[Any, Any, list[Record]]) -> list[Record]:
+        self._asking = asyncio.current_task()
+        try:
+            return await asking
+        finally:
+            self._asking = None
+
+    def cancel(self) -> None:
+        if (asking := self._asking) is not None:
+            self._runner.get_loop().call_soon_threadsafe(asking.cancel)
 
     def keep(self, records: Sequence[Record]) -> None:
         self._journal.append(records)

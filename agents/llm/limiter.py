@@ -95,13 +95,23 @@ class PerMinute:
 
     async def wait(self, request: Request) -> None:
         """Wait until an attempt may be sent; ClientSetupError if it never may."""
+        await self.acquire(self.measured(request))
+
+    def measured(self, request: Request) -> int:
+        """Tokens that an attempt may take, 0 where they are not limited; ClientSetupError if a minute never has so many."""
+        if self._tokens is None:
+            return 0
+        tokens = token_counter(request.model).longest(request)
+        if tokens > self._tokens.max_rate:
+            raise ClientSetupError(
+                f"one call takes about {tokens} tokens, more than users.tokens_per_minute allows in a minute "
+                f"({self._tokens.max_rate:g}); raise it, or lower max_tokens or prompts.memory_tokens"
+            )
+        return tokens
+
+    async def acquire(self, tokens: int) -> None:
+        """Wait until an attempt of so many tokens may be sent."""
         if self._tokens is not None:
-            tokens = token_counter(request.model).longest(request)
-            if tokens > self._tokens.max_rate:
-                raise ClientSetupError(
-                    f"one call takes about {tokens} tokens, more than users.tokens_per_minute allows in a minute "
-                    f"({self._tokens.max_rate:g}); raise it, or lower max_tokens or prompts.memory_tokens"
-                )
             await self._tokens.acquire(tokens)
         if self._requests is not None:
             await self._requests.acquire()

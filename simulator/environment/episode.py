@@ -82,7 +82,7 @@ class Episode:
     def reflected(self, records: Sequence[Record]) -> Turn:
         """End the step with the answers to what `settle` gave; the value is what it came to."""
         if records:
-            self._world.reflected(records)
+            self._world.summed_up(records)
         (turn,) = self._world.take()
         self.turns.append(turn)
         self._advance()

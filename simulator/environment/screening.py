@@ -16,13 +16,14 @@ from recommender.data.histories import Histories
 from recommender.stages import Stages
 from recommender.truncation import Known
 from simulator.audience import item_names, make_client, make_members
+from simulator.cast import Casting, Rules
 from simulator.environment.episode import Episode
 from simulator.scenario import ScenarioError
 from simulator.sending import answers_at_hand, make_budget, open_gateway, open_ledger
 from simulator.study import Study
 from simulator.transcript.directory import RunDirectory
 from simulator.transcript.journal import CallJournal
-from simulator.world import Rules, World
+from simulator.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from agents.llm import ChatClient, Gateway, Record
     from agents.llm.record import Journal
     from recommender.pipeline import Prepared
+    from simulator.cast import Member
     from simulator.environment.slates import Slate
     from simulator.proposing import Proposer
     from simulator.refinement import Refinement
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from simulator.sending import Sending
     from simulator.study import Condition
     from simulator.transcript.turns import Turn
-    from simulator.world import Member
 
 
 @dataclass(frozen=True)
@@ -131,19 +132,17 @@ class Screening:
     def world(self, viewer: Viewer, replicate: int, proposer: Proposer) -> World:
         """That of one user: nothing in a world depends on who else is there."""
         scenario = self.scenario
-        return World(
+        casting = Casting(
             members=[replace(viewer.member, replicate=replicate)],
             phase="test",
             titles=self._titles,
-            names=self._names,
             script=self._condition.script,
-            proposer=proposer,
-            ask=self._gateway.ask,
             nulls={},
             rules=Rules(scenario.list_length, self._refinement, scenario.refinement.repair, scenario.seed),
             labels=(self.label, self.client),
-            population=scenario.population,
+            names=self._names,
         )
+        return World(casting, proposer, self._gateway.ask, population=scenario.population)
 
     def close(self) -> None:
         """Close client, journal and event loop. Safe to call twice."""

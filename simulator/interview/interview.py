@@ -14,7 +14,8 @@ from recommender.pipeline import prepare_data
 from recommender.trained_directory import read_json, write_text
 from scenarios.document import Document
 from scenarios.reading import typed
-from simulator.audience import make_model_client, model_asked_for
+from simulator.audience import model_asked_for
+from simulator.clients import make_model_client
 from simulator.interview.interviewee import last_turn, recall
 from simulator.resuming import check_same_scenario
 from simulator.scenario import load

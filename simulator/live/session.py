@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from recommender.stages import Stages
+    from simulator.cast import Member
     from simulator.proposing import Proposer
     from simulator.refinement import Refinement
     from simulator.scenario import Scenario
     from simulator.sending import Sending
     from simulator.study import Condition
-    from simulator.world import Member
 
 UNCHOSEN_WEIGHT = 0.5
 """Where the scenario leaves the weight to validation turns, which a live view does not play."""

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import mesa
 
+from simulator.cast import Casting, Rules
 from simulator.experiment import MISTAKES, Halt
 from simulator.live.stage import StageClosedError
-from simulator.world import Rules, World
+from simulator.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agents.llm import Record, Request
-    from agents.user import UserAgent
+    from simulator.cast import Waiting
     from simulator.live.session import Session
-    from simulator.transcript.proposals import Proposal
     from simulator.transcript.turns import Turn
 
 _log = logging.getLogger(__name__)
@@ -69,20 +69,19 @@ class LiveWorld(World):
     ) -> None:
         condition = session.condition(arm)
         study, scenario = session.study, condition.scenario
-        super().__init__(
+        casting = Casting(
             members=session.members(arm, users),
             phase="test",
             titles=session.titles,
-            names=session.names(arm),
-            planting=study.plantings.get(condition.name),
             script=condition.script,
-            proposer=session.proposers[condition.name],
-            ask=self._asked_live,
             nulls={},
             rules=Rules(shown, session.refinement(arm, weight), scenario.refinement.repair, scenario.seed),
             labels=(study.label, session.lineup.labels[condition.name]),
-            population=scenario.population,
+            names=session.names(arm),
+            planting=study.plantings.get(condition.name),
         )
+        proposer = session.proposers[condition.name]
+        super().__init__(casting, proposer, self._asked_live, population=scenario.population)
         self.datacollector = mesa.DataCollector(
             model_reporters={
                 **self.datacollector.model_reporters,
@@ -109,7 +108,7 @@ class LiveWorld(World):
         self._left = threading.Event()
         self._records: dict[tuple[str, int], Record] = {}
         self._told_of = -1
-        self._exchanges: list[tuple[UserAgent, Proposal, Sequence[Request]]] = []
+        self._exchanges: list[Waiting] = []
 
     def leave(self) -> None:
         """Nobody looks any more: the next step plays nothing."""
@@ -137,17 +136,16 @@ class LiveWorld(World):
         """What all users are asked; what is shown of the round before is no longer shown."""
         self.latest, self._records, self._exchanges = [], {}, []
         requests = super().observe(most)
-        self._exchanges = list(self._open)
+        self._exchanges = self.waiting()
         return requests
 
     def exchange(self, user: str) -> Exchange | None:
         """The latest round of a user; None where it had no part in it, and before the first."""
-        for agent, proposal, requests in self._exchanges:
-            if agent.user_id == user:
+        for proposal, titles, requests in self._exchanges:
+            if proposal.user_id == user:
                 records = tuple(self._records.get((user, number)) for number in range(len(requests)))
                 turn = next((turn for turn in self.latest if turn.user_id == user), None)
-                titles = {item: self._called(agent, item) for item in proposal.items}
-                return Exchange(user, proposal.round, titles, tuple(requests), records, turn)
+                return Exchange(user, proposal.round, titles, requests, records, turn)
         return None
 
     def _play(self) -> None:
@@ -155,7 +153,7 @@ class LiveWorld(World):
             self._session.lineup.renew()
         super().step()
         if self.reflects(self.round):
-            self.reflected(self._asked_live(self.reflect()))
+            self.summed_up(self._asked_live(self.reflect()))
         if self._only_round:
             self.over = "Slates of held-out items are shown once: this was the only round."
         elif any(len(turn.slate) < 2 * self.shown for turn in self.latest):

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 MEASURES = ("acceptance", "acceptance_shown", "hr", "ndcg")
 """Of split traffic: share accepted of what was proposed and of what was shown; the shown list against held-out items."""
 
-_EQUAL = 1e-12
-"""Shares that differ by less are the same, summed in another order."""
-
 
 class Shared:
     """Gathers the turns of a test one by one, and tells which recommender did better."""
@@ -92,7 +89,8 @@ class Shared:
     def _of_split(self, arm: str, seed: int) -> dict[str, Any]:
         means = {
             name: {
-                measure: np.array([np.mean(own) for own in users.values()])
+                # Equal shares, summed in another order, are equal.
+                measure: np.round([np.mean(own) for own in users.values()], 12)
                 for measure, users in measures.items()
                 if users
             }
@@ -141,7 +139,7 @@ def _welch(challenger: _Values, control: _Values) -> dict[str, Any]:
         "p": None,
     }
     counts = {"users": len(challenger), "control_users": len(control)}
-    if min(counts.values()) < 2 or np.ptp(challenger) + np.ptp(control) < _EQUAL:
+    if min(counts.values()) < 2 or not np.ptp(challenger) + np.ptp(control):
         return told | counts
     test = stats.ttest_ind(challenger, control, equal_var=False)
     low, high = test.confidence_interval(0.95)

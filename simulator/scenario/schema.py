@@ -294,6 +294,18 @@ class Refinement(Section):
     """What intent-to-treat shows where a turn failed: the recommender's own top N."""
 
 
+class Engine(Section):
+    """Where the users are played; changes the time a run takes, never its result."""
+
+    kind: Literal["local", "ray"] = "local"
+    """local: in this process; ray: shared among actors of a Ray cluster (docs/cluster.md)."""
+    actors: Count = 2
+    """Of ray: how many, each with a part of the users, a processor, and a part of users.concurrency."""
+    address: str | None = None
+    """Of ray: the address of a cluster, such as 10.0.0.5:6379, auto or ray://10.0.0.5:10001; null: one of this machine, for the time
+    of the run."""
+
+
 class Tolerance(Section):
     """When a complete run still counts as failed."""
 
@@ -372,6 +384,8 @@ class Scenario(Setup):
     """Metrics are taken at these, increasing, none above n."""
     refinement: Annotated[Refinement, Field(validate_default=True)] = Refinement()
     """How the answers are used."""
+    engine: Engine = Engine()
+    """Where they are played."""
     tolerance: Tolerance = Tolerance()
     """When failures are too many."""
     arms: Annotated[dict[str, dict[_Key, JsonValue]] | None, AfterValidator(some_arm)] = None

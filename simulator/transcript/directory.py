@@ -119,6 +119,11 @@ class RunDirectory(TrainedDirectory):
         return self.path / "calls.jsonl"
 
     @property
+    def shards(self) -> Path:
+        """A folder of journals of actors, while a run is played by some."""
+        return self.path / "shards"
+
+    @property
     def batches(self) -> Path:
         """Which batches were sent (`users.send: batch`)."""
         return self.path / "batches.jsonl"

@@ -14,8 +14,8 @@ from small_runs import KEY_VARIABLE, files, go_on, replay, study
 
 from agents.testing.faults import ANSWERS, TRANSIENT, Fault
 from simulator import proposing
+from simulator.cast import Cast
 from simulator.transcript.journal import CallJournal
-from simulator.world import World
 
 KEY = 'sk-canary/5Xq9+never=to"be\\written'
 SPELLINGS = {
@@ -108,7 +108,7 @@ def test_refusals(server, tmp_path, cache, fault, capfd):
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(CallJournal, "append"), (World, "_turn"), (proposing, "append_proposals")]
+    ("owner", "name"), [(CallJournal, "append"), (Cast, "_turn"), (proposing, "append_proposals")]
 )
 def test_a_program_that_breaks(server, tmp_path, cache, monkeypatch, owner, name, capfd):
     def breaks(*args, **kwargs):

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import gymnasium
 import numpy as np
@@ -194,16 +195,13 @@ def test_an_observation_is_the_same_whatever_is_held_out(make, monkeypatch):
     """Held-out items are changed where the world reads them: nothing that a policy sees or earns follows."""
     plain = played(make(), RandomPolicy(10, 3), 4)
     env = make()
-    begin = env.screening.begin
+    world = env.screening.world
 
-    def changed(user, replicate):
-        episode = begin(user, replicate)
-        world = episode._world
-        world._targets = dict.fromkeys(world._targets, tuple(env.screening.item_ids[:9]))
-        world._ratings = {agent: {} for agent in world._ratings}
-        return episode
+    def changed(viewer, replicate, proposer):
+        other = replace(viewer.member, targets=tuple(env.screening.item_ids[:9]), ratings={})
+        return world(replace(viewer, member=other), replicate, proposer)
 
-    monkeypatch.setattr(env.screening, "begin", changed)
+    monkeypatch.setattr(env.screening, "world", changed)
     assert data_equivalence(played(env, RandomPolicy(10, 3), 4), plain, exact=True)
     assert set(env.episode.turns[0].targets) == set(env.screening.item_ids[:9])
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from agents.llm.batch.lines import Limits, input_files
 from agents.llm.batch.outcomes import read_batch
 from agents.llm.batch.patience import Patience, Waiting
-from agents.llm.budget import BudgetReached
 from agents.llm.halt import EndpointRefuses, Halt
+from agents.llm.purse import BudgetReached
 from agents.llm.types import CallError
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from agents.llm.batch.api import Batch, BatchApi
     from agents.llm.batch.ledger import BatchLedger, Planned
     from agents.llm.batch.lines import Call
-    from agents.llm.budget import Budget, Spent
+    from agents.llm.budget import Budget
+    from agents.llm.purse import Spent
     from agents.llm.record import Journal, Record
     from agents.llm.retry import RetryPolicy
 
