@@ -80,6 +80,8 @@ def _connect(ray: Any, engine: Engine) -> None:
             num_cpus=engine.actors,
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE_BYTES,
+            # Nobody on the network need reach it: its workers have the keys of this process in their environment.
+            _node_ip_address="127.0.0.1",
             **quiet,
         )
     else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.embedded.client import EmbeddedClient
@@ -138,6 +140,7 @@ def open_cluster(
             directory.shards.resolve(),
             replace(sending, recording=None if sending.recording is None else sending.recording.resolve()),
             os.environ.get(CACHE_VARIABLE),
+            tuple(str(Path(path).resolve()) for path in sys.path),
             engine.actors,
         )
         actors = Actors(ray, setting, keeper, tell)

@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import socket
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -59,6 +60,8 @@ class Setting:
     sending: Sending
     cache: str | None
     """Folder of the response cache, where the environment of the run names one."""
+    paths: tuple[str, ...]
+    """Where the driver finds modules: a client or a policy of one's own may lie beside a scenario."""
     actors: int
 
 
@@ -92,6 +95,7 @@ class Shard:
     def begin(self) -> tuple[str, int]:
         """Open journal and gateways; host and process id. Raises what a run raises that cannot begin."""
         setting = self._setting
+        sys.path.extend(path for path in setting.paths if path not in sys.path)
         if setting.cache is not None:
             os.environ[CACHE_VARIABLE] = setting.cache
         if not setting.calls.is_file():

@@ -302,8 +302,18 @@ class Engine(Section):
     actors: Count = 2
     """Of ray: how many, each with a part of the users, a processor, and a part of users.concurrency."""
     address: str | None = None
-    """Of ray: the address of a cluster, such as 10.0.0.5:6379, auto or ray://10.0.0.5:10001; null: one of this machine, for the time
-    of the run."""
+    """Of ray: the address of a cluster of which this machine is one, such as 10.0.0.5:6379 or auto; null: a cluster of this machine
+    alone, for the time of the run."""
+
+    @field_validator("address")
+    @classmethod
+    def _of_a_member(cls, value: str | None) -> str | None:
+        if value is not None and (not value or "://" in value or "@" in value):
+            raise ValueError(
+                "should be auto, or host and port of a cluster of which this machine is one, such as 10.0.0.5:6379 (ray:// reaches a "
+                "cluster from outside, where its machines cannot see the run directory)"
+            )
+        return value
 
 
 class Tolerance(Section):

@@ -12,7 +12,7 @@ from agents.testing.openai_server import Fault
 from simulator.cluster import connecting
 from simulator.transcript.verifying import verify
 
-OTHER = "{prompts.feedback: template_a, users.client: random, refinement.policy: replace}"
+OTHER = "{prompts.family: numbered, users.client: gullible:make, refinement.policy: replace}"
 LIVING = (
     "users.count=9",
     "cold_start.lengths=null",
@@ -203,3 +203,10 @@ def test_without_ray_it_is_named_with_what_to_install(tmp_path, monkeypatch):
     assert run.code == 2
     assert "pip install 'screentest[ray]'" in run.err
     assert not run.path.exists()
+
+
+def test_an_address_from_outside_of_the_cluster_is_refused(tmp_path):
+    run = simulate(tmp_path / "run", *ray(2), "engine.address=ray://10.0.0.5:10001")
+    assert run.code == 2
+    assert "engine.address" in run.err
+    assert "such as 10.0.0.5:6379" in run.err
