@@ -88,7 +88,7 @@ class Shard:
         self._number, self._holder, self._setting, self._keeper = number, holder, setting, keeper
         self._stack = ExitStack()
         self._gateways: list[Gateway] = []
-        self._purse: SharedPurse | None = None
+        self._purses: list[SharedPurse] = []
         self._players = Here({})
         self._progress = _NOT_BEGUN
 
@@ -108,17 +108,16 @@ class Shard:
         clients = [self._client(line) for line in setting.lines]
         at_hand = self._stack.enter_context(answers_at_hand(setting.scenario, clients, setting.sending))
         ray: Any = None if self._keeper is None else importlib.import_module("ray")
-        if ray is not None:
-            self._purse = SharedPurse(ray, self._keeper, self._holder)
         by_arm: dict[str, Gateway] = {}
         for number, (line, client) in enumerate(zip(setting.lines, clients, strict=True)):
             users = self._own_part(line.users)
             account = minute = None
-            if self._purse is not None:
+            if ray is not None:
+                self._purses.append(purse := SharedPurse(ray, self._keeper, self._holder))
                 limits = users.requests_per_minute, users.tokens_per_minute
                 minute = SharedMinute(ray, self._keeper, number, *limits) if any(limits) else None
                 prices, tokens = prices_of(users, line.model, client), token_counter(line.model)
-                account = Account(setting.sending.caps, prices, tokens, self._purse)
+                account = Account(setting.sending.caps, prices, tokens, purse)
             gateway = open_gateway(
                 users,
                 client,
@@ -211,8 +210,8 @@ class Shard:
         self._progress = Progress(done, planned, failed)
 
     def _flush(self) -> None:
-        if self._purse is not None:
-            self._purse.flush()
+        for purse in self._purses:
+            purse.flush()
 
 
 _GIVEN_UP = "the run was interrupted"
