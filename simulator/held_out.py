@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recommender.data.dataset import Interactions
     from recommender.data.splitting import Split
     from recommender.pipeline import Prepared
+    from simulator.party import Party
     from simulator.planting import Planting
     from simulator.scenario import Scenario
     from simulator.scenario.schema import Slates
@@ -82,26 +83,17 @@ class HeldOutProposer:
         self._items: list[str] = split.dataset.items["item_id"].tolist()
         self._drawn: dict[str, tuple[str, ...]] = {}
 
-    def propose(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Proposal]:
+    def propose(self, party: Party) -> list[Proposal]:
         """The slate of each user; nothing that was accepted or shown changes it."""
         proposals, fresh = [], []
-        for user in users:
-            proposal = self._recorded.get((arm, phase, replicate, round, user))
+        for user in party.users:
+            proposal = self._recorded.get(party.place(user))
             if proposal is None:
                 slate = self._slate(user)
-                if arm in self._plantings:
-                    slate = self._plantings[arm].planted(user, slate)
+                if party.arm in self._plantings:
+                    slate = self._plantings[party.arm].planted(user, slate)
                 scores = (0.0,) * len(slate)
-                proposal = Proposal(self._label, arm, phase, replicate, round, user, slate, scores)
+                proposal = party.proposal(self._label, user, slate, scores)
                 fresh.append(proposal)
             proposals.append(proposal)
         if self._journal is not None:

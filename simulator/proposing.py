@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recommender.ranking import Slate
     from recommender.truncation import Known
     from simulator.learning import Learner
+    from simulator.party import Party
     from simulator.planting import Planting
     from simulator.transcript.turns import Place
 
@@ -32,20 +33,8 @@ if TYPE_CHECKING:
 class Proposer(Protocol):
     """Gives every user of an arm its slate."""
 
-    def propose(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Proposal]:
-        """One proposal per user, in order; one without items where nothing is left to propose.
-
-        `accepted` and `shown` are what earlier rounds added, by user id: of everybody in the arm, absent users too.
-        """
+    def propose(self, party: Party) -> list[Proposal]:
+        """One proposal per user, in order; one without items where nothing is left to propose."""
         ...
 
 
@@ -59,22 +48,13 @@ class Listed(NamedTuple):
 
 
 class Source(Protocol):
-    """Makes lists, and writes nothing down. Places and what earlier rounds added are those of `Proposer`."""
+    """Makes lists, and writes nothing down."""
 
-    def hear(self, arm: str, replicate: int, round: int, accepted: Mapping[str, Sequence[str]]) -> None:
+    def hear(self, party: Party) -> None:
         """Before every test round, whether lists of it are then asked for or not."""
         ...
 
-    def lists(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Listed]:
+    def lists(self, party: Party) -> list[Listed]:
         """One for each user, in order."""
         ...
 
@@ -104,30 +84,22 @@ class Ranker:
         self._slates: dict[tuple[object, ...], list[Listed]] = {}
         """Of this round, by all that they are a function of: model, what is known, users, what each accepted and was shown before."""
 
-    def hear(self, arm: str, replicate: int, round: int, accepted: Mapping[str, Sequence[str]]) -> None:
+    def hear(self, party: Party) -> None:
         """See `Source`."""
-        if (learner := self._learners.get(arm)) is not None:
-            learner.hear(arm, replicate, round, self._simulated(accepted))
+        if (learner := self._learners.get(party.arm)) is not None:
+            learner.hear(party.arm, party.replicate, party.round, self._simulated(party.accepted))
 
-    def lists(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Listed]:
+    def lists(self, party: Party) -> list[Listed]:
         """One pass over these users."""
-        if self._round != (phase, round):
-            self._round, self._slates = (phase, round), {}
-        learner = self._learners.get(arm) if phase == "test" else None
-        model = self._model if learner is None else learner.model(arm, replicate)
-        added = (tuple(tuple(each.get(user, ())) for user in users) for each in (accepted, shown))
-        basis = (id(model), self._known[arm].length, tuple(users), *added)
+        users = party.users
+        if self._round != (party.phase, party.round):
+            self._round, self._slates = (party.phase, party.round), {}
+        learner = self._learners.get(party.arm) if party.phase == "test" else None
+        model = self._model if learner is None else learner.model(party.arm, party.replicate)
+        added = (tuple(tuple(each.get(user, ())) for user in users) for each in (party.accepted, party.shown))
+        basis = (id(model), self._known[party.arm].length, tuple(users), *added)
         if basis not in self._slates:
-            slates = self._propose(model, phase, self._known[arm], users, accepted, shown)
+            slates = self._propose(model, party)
             self._slates[basis] = [
                 Listed(
                     tuple(self._items[item] for item in slate.items),
@@ -138,24 +110,18 @@ class Ranker:
             ]
         return self._slates[basis]
 
-    def _propose(
-        self,
-        model: Recommender,
-        phase: str,
-        known: Known,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Slate]:
-        whole = self._split.history(phase)
+    def _propose(self, model: Recommender, party: Party) -> list[Slate]:
+        known, users, whole = self._known[party.arm], party.users, self._split.history(party.phase)
         count = len(self._user)
-        present = {user: accepted.get(user, ()) for user in users}
+        accepted, shown = (
+            {user: each.get(user, ()) for user in users} for each in (party.accepted, party.shown)
+        )
         return propose(
             model,
             np.array([self._user[user] for user in users], dtype=np.int64),
-            Histories.of(self._grown(known.history(whole), present), count),
+            Histories.of(self._grown(known.history(whole), accepted), count),
             known.profile(whole),
-            Histories.of(self._grown(whole, {user: shown.get(user, ()) for user in users}), count),
+            Histories.of(self._grown(whole, shown), count),
             self._size,
         )
 
@@ -186,37 +152,19 @@ class RecommenderProposer:
         self._plantings = plantings or {}
         self._recorded, self._journal = recorded, journal
 
-    def propose(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Proposal]:
+    def propose(self, party: Party) -> list[Proposal]:
         """One pass over these users of the arm."""
-        if phase == "test":
-            self._source.hear(arm, replicate, round, accepted)
-        recorded = [self._recorded.get((arm, phase, replicate, round, user)) for user in users]
+        if party.phase == "test":
+            self._source.hear(party)
+        recorded = [self._recorded.get(party.place(user)) for user in party.users]
         known = [proposal for proposal in recorded if proposal is not None]
-        if len(known) == len(users):
+        if len(known) == len(party.users):
             return known
-        lists = self._source.lists(arm, phase, replicate, round, users, accepted, shown)
         proposals = [
-            Proposal(
-                self._data,
-                arm,
-                phase,
-                replicate,
-                round,
-                user,
-                self._planted(arm, user, listed.items),
-                listed.scores,
-                listed.sources,
+            party.proposal(
+                self._data, user, self._planted(party.arm, user, listed.items), listed.scores, listed.sources
             )
-            for user, listed in zip(users, lists, strict=True)
+            for user, listed in zip(party.users, self._source.lists(party), strict=True)
         ]
         # All of them were computed, recorded ones too, since a score may depend in its last digit on its batch.
         fresh = [proposal for proposal, old in zip(proposals, recorded, strict=True) if old is None]
@@ -236,25 +184,16 @@ class RecordedProposer:
         self._journal = journal
         self._recorded = read_proposals(journal)
 
-    def propose(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Proposal]:
+    def propose(self, party: Party) -> list[Proposal]:
         """The recorded proposals of these users."""
-        missing = [user for user in users if (arm, phase, replicate, round, user) not in self._recorded]
+        missing = [user for user in party.users if party.place(user) not in self._recorded]
         if missing:
             by_arm: dict[str, int] = defaultdict(int)
             for place in self._recorded:
                 by_arm[place[0]] += 1
             held = ", ".join(f"{name} ({count})" for name, count in by_arm.items()) or "none"
             raise TranscriptError(
-                f"{self._journal}: no proposal for arm {arm}, {phase}, round {round}, user {missing[0]} "
+                f"{self._journal}: no proposal for arm {party.arm}, {party.phase}, round {party.round}, user {missing[0]} "
                 f"({len(missing)} missing); it holds: {held}. Replay the scenario that was run"
             )
-        return [self._recorded[arm, phase, replicate, round, user] for user in users]
+        return [self._recorded[party.place(user)] for user in party.users]

@@ -22,15 +22,16 @@ from simulator.held_out import HeldOutProposer
 from simulator.refinement import Replace
 from simulator.scenario import ScenarioError, arms_of, load
 from simulator.study import Study, check_arm
-from simulator.transcript.proposals import Proposal
 from simulator.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from agents.llm import Request
     from recommender.pipeline import Prepared
+    from simulator.party import Party
     from simulator.scenario import Scenario
+    from simulator.transcript.proposals import Proposal
 
 _EMBEDDED = Path(str(files("scenarios"))) / "prompt_ab.yaml"
 POPULAR = "the most popular items that the user has not had: no recommender was trained for this"
@@ -128,22 +129,13 @@ class _MostPopular:
         counts = np.bincount(self._split.train.item, minlength=len(self._split.dataset.items))
         self._order = np.argsort(-counts, kind="stable")
 
-    def propose(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Proposal]:
-        dataset, history = self._split.dataset, self._split.history(phase)
+    def propose(self, party: Party) -> list[Proposal]:
+        dataset, history = self._split.dataset, self._split.history(party.phase)
         ids, rows = dataset.items["item_id"], dataset.users["user_id"].tolist()
         found = []
-        for user in users:
+        for user in party.users:
             had = history.item[history.user == rows.index(user)]
             slate = tuple(ids.iloc[self._order[~np.isin(self._order, had)][: self._size]])
             scores = tuple(float(len(slate) - place) for place in range(len(slate)))
-            found.append(Proposal(dataset.label, arm, phase, replicate, round, user, slate, scores))
+            found.append(party.proposal(dataset.label, user, slate, scores))
         return found

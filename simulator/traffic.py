@@ -10,6 +10,7 @@ from simulator.proposing import Listed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from simulator.party import Party
     from simulator.proposing import Source
 
 
@@ -56,30 +57,21 @@ class SplitTraffic:
         """`assigned` is the name of each user's."""
         self._sources, self._assigned = sources, assigned
 
-    def hear(self, arm: str, replicate: int, round: int, accepted: Mapping[str, Sequence[str]]) -> None:
+    def hear(self, party: Party) -> None:
         """All of them learn from everybody: a log is shared."""
         for source in self._sources.values():
-            source.hear(arm, replicate, round, accepted)
+            source.hear(party)
 
-    def lists(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Listed]:
+    def lists(self, party: Party) -> list[Listed]:
         """One for each user, in order."""
         found: dict[str, Listed] = {}
         for name, source in self._sources.items():
-            own = [user for user in users if self._assigned[user] == name]
+            own = [user for user in party.users if self._assigned[user] == name]
             if own:
-                lists = source.lists(arm, phase, replicate, round, own, accepted, shown)
+                lists = source.lists(party._replace(users=own))
                 for user, listed in zip(own, lists, strict=True):
                     found[user] = listed._replace(sources=(name,) * len(listed.items))
-        return [found[user] for user in users]
+        return [found[user] for user in party.users]
 
 
 class InterleavedTraffic:
@@ -88,30 +80,19 @@ class InterleavedTraffic:
     def __init__(self, sources: Mapping[str, Source], size: int, seed: int) -> None:
         self._sources, self._size, self._seed = sources, size, seed
 
-    def hear(self, arm: str, replicate: int, round: int, accepted: Mapping[str, Sequence[str]]) -> None:
+    def hear(self, party: Party) -> None:
         """All of them learn from everything that was accepted, whoever brought it."""
         for source in self._sources.values():
-            source.hear(arm, replicate, round, accepted)
+            source.hear(party)
 
-    def lists(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Listed]:
+    def lists(self, party: Party) -> list[Listed]:
         """One for each user, in order; the draft of a user and round is the same in every arm."""
-        each = {
-            name: source.lists(arm, phase, replicate, round, users, accepted, shown)
-            for name, source in self._sources.items()
-        }
+        each = {name: source.lists(party) for name, source in self._sources.items()}
+        _, phase, replicate, number, users, *_ = party
         found = []
         for place, user in enumerate(users):
             own = {name: lists[place] for name, lists in each.items()}
-            items, brought = team_draft(own, self._size, self._seed, user, phase, round, replicate)
+            items, brought = team_draft(own, self._size, self._seed, user, phase, number, replicate)
             scores = tuple(float(len(items) - at) for at in range(len(items)))
             found.append(Listed(tuple(items), scores, tuple(brought)))
         return found

@@ -10,6 +10,7 @@ import mesa
 
 from simulator.attendance import Attendance, accepted_share
 from simulator.cast import Cast
+from simulator.party import Party
 from simulator.scenario.living import Population
 
 if TYPE_CHECKING:
@@ -182,15 +183,10 @@ class World(mesa.Model):
 
     def _propose(self, arm: str, replicate: int, present: Sequence[str]) -> list[Proposal]:
         users, attendance = self._users[arm, replicate], self.attendance[arm, replicate]
-        proposals = self._proposer.propose(
-            arm,
-            self.phase,
-            replicate,
-            self.round,
-            present,
-            {user: self._accepted[arm, replicate, user] for user in users},
-            {user: self._shown[arm, replicate, user] for user in users},
-        )
+        accepted = {user: self._accepted[arm, replicate, user] for user in users}
+        shown = {user: self._shown[arm, replicate, user] for user in users}
+        party = Party(arm, self.phase, replicate, self.round, present, accepted, shown)
+        proposals = self._proposer.propose(party)
         for proposal in proposals:
             if not proposal.items:
                 attendance.exhausted(proposal.user_id)

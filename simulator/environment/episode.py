@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.transcript.proposals import Proposal
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from agents.llm import Record, Request
     from simulator.environment.screening import Screening, Viewer
+    from simulator.party import Party
+    from simulator.transcript.proposals import Proposal
     from simulator.transcript.turns import Turn
 
 
@@ -123,18 +123,7 @@ class _Given:
         """Item ids, best first."""
         self._label = label
 
-    def propose(
-        self,
-        arm: str,
-        phase: str,
-        replicate: int,
-        round: int,
-        users: Sequence[str],
-        accepted: Mapping[str, Sequence[str]],
-        shown: Mapping[str, Sequence[str]],
-    ) -> list[Proposal]:
+    def propose(self, party: Party) -> list[Proposal]:
         """An action is an order and has no scores, so these fall by 1 from place to place."""
         scores = tuple(float(len(self.slate) - place) for place in range(len(self.slate)))
-        return [
-            Proposal(self._label, arm, phase, replicate, round, user, self.slate, scores) for user in users
-        ]
+        return [party.proposal(self._label, user, self.slate, scores) for user in party.users]

@@ -12,6 +12,7 @@ from recommender import data
 from simulator.audience import make_members
 from simulator.held_out import HeldOutProposer, ItemSets, able_users, nearest_ranks
 from simulator.measures.fidelity import auc
+from simulator.party import Party
 from simulator.scenario import ScenarioError, load
 from simulator.study import Study
 from simulator.transcript.verifying import verify
@@ -201,7 +202,7 @@ def test_a_slate_does_not_depend_on_who_else_is_asked(prepared):
 
     def slates(asked):
         proposer = HeldOutProposer(scenario, prepared, {}, None)
-        proposals = proposer.propose("a", "test", 0, 1, asked, {}, {})
+        proposals = proposer.propose(Party("a", "test", 0, 1, asked, {}, {}))
         return {proposal.user_id: proposal.items for proposal in proposals}
 
     together = slates(users)

@@ -42,11 +42,12 @@ class FixedProposer:
     def __init__(self):
         self.asked = []
 
-    def propose(self, arm, phase, replicate, round, users, accepted, shown):
-        self.asked.append((round, {u: list(accepted[u]) for u in users}, {u: list(shown[u]) for u in users}))
+    def propose(self, party):
+        arm, phase, _, number, users, accepted, shown = party
+        self.asked.append((number, {u: list(accepted[u]) for u in users}, {u: list(shown[u]) for u in users}))
         return [
             Proposal(
-                "made (synthetic)", arm, phase, 0, round, user,
+                "made (synthetic)", arm, phase, 0, number, user,
                 items := tuple(item for item in TITLES if item not in shown[user]),
                 tuple(float(-n) for n in range(len(items))),
             )
