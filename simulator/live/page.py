@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _offered: list[Session] = []
 """What is served: Solara imports the page by its name, and gives it nothing."""
-_SLIDERS = "What the sliders say counts from the next Reset. It trains nothing, and what was answered before is not asked again."
+_SLIDERS = "What the sliders say counts from the next Reset. They train nothing, and what was answered before is not asked again."
 
 
 def offer(session: Session) -> None:
@@ -107,5 +107,5 @@ def Talk(world: LiveWorld) -> None:  # noqa: N802 - as above
                 outlined=True,
             )
         # Always there, with other contents: while a step is played the browser is told of changes, and cannot ask for new parts.
-        solara.HTML(tag="div", unsafe_innerHTML=dialogue_view(told))
+        solara.HTML(tag="div", unsafe_innerHTML=dialogue_view(told, world.round))
         solara.HTML(tag="div", unsafe_innerHTML=slates_view(told))

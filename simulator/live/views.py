@@ -26,9 +26,9 @@ def curves_view(world: LiveWorld) -> str:
     return _render("curves", panels=panels, width=curves.WIDTH, height=curves.HEIGHT)
 
 
-def dialogue_view(told: Dialogue | None) -> str:
-    """What one user is told and says; None before anything is asked."""
-    return _render("dialogue", told=told)
+def dialogue_view(told: Dialogue | None, number: int) -> str:
+    """What one user is told and says in round `number`; None where it has no part in it, and before the first, which is 0."""
+    return _render("dialogue", told=told, number=number)
 
 
 def slates_view(told: Dialogue | None) -> str:

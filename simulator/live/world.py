@@ -93,7 +93,9 @@ class LiveWorld(World):
         self.arm, self.shown = arm, shown
         self.weight = weight if scenario.refinement.policy == "fuse" else None
         self.noise = noise if scenario.users.client == "standin" else None
-        self.users = tuple(dict.fromkeys(member.user_id for member in session.members(arm, users)))
+        self.users = tuple(dict.fromkeys(member.user_id for member in casting.members))
+        self.newcomers = sum(member.newcomer for member in casting.members)
+        """Of the users, how many join later."""
         self.audience = session.lineup.labels[condition.name]
         self.data = study.label
         self.error: str | None = None

@@ -179,8 +179,8 @@ def test_no_text_is_markup(silent_stages, openai_server, key):
         played = world(live)
         played.step()
         told = dialogue(played.exchange(played.users[0]))
-    assert evil not in dialogue_view(told) + slates_view(told)
-    assert "&lt;script&gt;" in dialogue_view(told)
+    assert evil not in dialogue_view(told, 1) + slates_view(told)
+    assert "&lt;script&gt;" in dialogue_view(told, 1)
 
 
 def test_several_calls_of_a_turn_are_all_told(silent_stages):
@@ -190,7 +190,7 @@ def test_several_calls_of_a_turn_are_all_told(silent_stages):
         played.step()
         told = dialogue(played.exchange(played.users[1]))
     assert len(told.calls) == 10
-    assert "Reply 10 of 10" in dialogue_view(told)
+    assert "Reply 10 of 10" in dialogue_view(told, 1)
     assert [row.title for row in told.before] != [row.title for row in told.after]
 
 
@@ -351,3 +351,15 @@ def test_a_recommender_learns_from_one_page_at_a_time(silent_stages):
         assert "learns from another world" in first.error
         second.step()
         assert second.error is None
+
+
+def test_a_user_that_was_not_there_and_newcomers_are_told_as_such(silent_stages):
+    population = ("population={activity: 0.3, newcomers: 1}", "rounds=3", "cold_start.lengths=null")
+    with session(silent_stages, *population) as live:
+        played = world(live)
+        assert "Nothing was asked yet." in dialogue_view(None, played.round)
+        played.step()
+        absent = next(user for user in played.users if played.exchange(user) is None)
+        assert played.exchange(absent) is None
+        assert "Was not there in round 1." in dialogue_view(None, played.round)
+        assert "12 users, 2 join later" in status_view(played)
