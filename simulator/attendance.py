@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Attendance:
     """The population of one arm and replicate from round to round.
 
-    It knows nothing but ids, draws keyed by (purpose, user, session, replicate), the same in every arm, and the turns it is
+    It knows nothing but ids, draws keyed by (purpose, user, round, replicate), the same in every arm, and the turns it is
     told of, so that it can be gone through again from a transcript.
     """
 

@@ -19,7 +19,7 @@ from recommender.trained_directory import whole_file, write_json
 from recommender.training import TrainingConfig, load, save, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -77,7 +77,6 @@ class Learner:
         trained: Recommender,
         folder: Path,
         names: Sequence[str],
-        progress: Callable[[int, int, str], None] = lambda done, planned, note: None,
     ) -> None:
         """`prepared` is what the model was `trained` on; `folder` keeps the weights of every retraining, to go on from.
 
@@ -86,7 +85,7 @@ class Learner:
         assert scenario.learning.retrain_every is not None
         self._every: int = scenario.learning.retrain_every
         self._scenario, self._prepared, self._trained = scenario, prepared, trained
-        self._folder, self._names, self._progress = folder, list(names), progress
+        self._folder, self._names = folder, list(names)
         self._courses: dict[tuple[str, int], _Course] = {}
 
     def hear(self, arm: str, replicate: int, number: int, accepted: NDArray[np.int32]) -> None:
@@ -137,8 +136,7 @@ class Learner:
             ("max_epochs", "patience", "evaluate_every"), epochs
         )
         config = TrainingConfig(**options, seed=int(draw.integers(2**31)))
-        validation = prepared.split.validation
-        train(model, prepared.train, prepared.profile, validation, config, self._progress)
+        train(model, prepared.train, prepared.profile, prepared.split.validation, config)
         return model
 
     def _with(self, lesson: _Lesson) -> Prepared:

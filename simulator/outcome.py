@@ -16,7 +16,7 @@ from simulator.measures.meters import Meters
 from simulator.measures.per_user import per_user
 from simulator.measures.ranking import paired_differences, summarise
 from simulator.measures.sessions import Sessions, told_of_sessions
-from simulator.measures.traffic import Shared
+from simulator.measures.traffic import SharedTraffic
 from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
 from simulator.scenario.declared import declared
@@ -84,7 +84,7 @@ def measured(
             Meters(popularity_of(items)),
             Planted(),
             _sessions(study, directory, catalogue),
-            None if scenario.traffic is None else Shared(scenario.traffic),
+            None if scenario.traffic is None else SharedTraffic(scenario.traffic),
             set(),
         )
         # From the file, as anybody could: no number rests on what the file does not say, and no run on the memory for its turns.
@@ -142,7 +142,7 @@ class _Watching(NamedTuple):
     meters: Meters
     planted: Planted
     sessions: Sessions | None
-    shared: Shared | None
+    shared: SharedTraffic | None
     offered: set[str]
     """Items of all slates."""
 
@@ -171,7 +171,7 @@ def _sessions(study: Study, directory: RunDirectory, catalogue: Catalogue) -> Se
     return Sessions(catalogue, people, populations(scenario), scenario.seed, scenario.rounds)
 
 
-def _traffic(shared: Shared, study: Study, directory: RunDirectory) -> dict[str, Any]:
+def _traffic(shared: SharedTraffic, study: Study, directory: RunDirectory) -> dict[str, Any]:
     """What came of shared traffic, and how each challenger was trained."""
     names = list(study.scenario.traffic.challengers) if study.scenario.traffic else []
     trained = [read_json(each.training) for each in directory.all_challengers()]

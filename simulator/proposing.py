@@ -97,7 +97,7 @@ class Ranker:
         learner = self._learners.get(party.arm) if party.phase == "test" else None
         model = self._model if learner is None else learner.model(party.arm, party.replicate)
         added = (tuple(tuple(each.get(user, ())) for user in users) for each in (party.accepted, party.shown))
-        basis = (id(model), self._known[party.arm].length, tuple(users), *added)
+        basis = (model, self._known[party.arm].length, tuple(users), *added)
         if basis not in self._slates:
             slates = self._propose(model, party)
             self._slates[basis] = [

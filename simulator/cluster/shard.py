@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ from simulator.players import Here
 from simulator.sending import CACHE_VARIABLE, answers_at_hand, open_gateway, prices_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from agents.llm import Gateway, Record
@@ -143,27 +143,15 @@ class Shard:
 
     def play(self, dealt: Mapping[str, Sequence[Proposal]]) -> dict[str, Told]:
         """What the shard's users make of what is dealt to them."""
-        try:
+        with self._sending():
             told = self._players.play(dealt, self._advance)
-            return {
-                name: each._replace(records=list(map(_told_of, each.records))) for name, each in told.items()
-            }
-        except asyncio.CancelledError:
-            raise Halt(_GIVEN_UP) from None
-        finally:
-            self._flush()
+        return {name: each._replace(records=list(map(_told_of, each.records))) for name, each in told.items()}
 
     def sum_up(self, arms: Sequence[str]) -> dict[str, SummedUp]:
         """What the shard's users note of the round."""
-        try:
+        with self._sending():
             told = self._players.sum_up(arms, self._advance)
-            return {
-                name: each._replace(records=list(map(_told_of, each.records))) for name, each in told.items()
-            }
-        except asyncio.CancelledError:
-            raise Halt(_GIVEN_UP) from None
-        finally:
-            self._flush()
+        return {name: each._replace(records=list(map(_told_of, each.records))) for name, each in told.items()}
 
     def again(self, method: str, *arguments: Any) -> None:
         """Do what an actor that died had done."""
@@ -209,9 +197,16 @@ class Shard:
     def _advance(self, done: int, planned: int, failed: int) -> None:
         self._progress = Progress(done, planned, failed)
 
-    def _flush(self) -> None:
-        for purse in self._purses:
-            purse.flush()
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        """Calls are sent inside of it; what is given up is told, and what was spent goes to the keeper."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise Halt(_GIVEN_UP) from None
+        finally:
+            for purse in self._purses:
+                purse.flush()
 
 
 _GIVEN_UP = "the run was interrupted"

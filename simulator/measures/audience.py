@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from agents.llm import Record
     from simulator.transcript.turns import Turn
@@ -43,12 +43,6 @@ class Replies:
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], _Replies] = defaultdict(_Replies)
-
-    def watched(self, turns: Iterable[Turn]) -> Iterator[Turn]:
-        """The same turns, each gathered as it passes."""
-        for turn in turns:
-            self.add(turn)
-            yield turn
 
     def add(self, turn: Turn) -> None:
         """Gather a turn."""

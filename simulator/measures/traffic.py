@@ -29,7 +29,7 @@ MEASURES = ("acceptance", "acceptance_shown", "hr", "ndcg")
 """Of split traffic: share accepted of what was proposed and of what was shown; the shown list against held-out items."""
 
 
-class Shared:
+class SharedTraffic:
     """Gathers the turns of a test one by one, and tells which recommender did better."""
 
     def __init__(self, traffic: Traffic) -> None:

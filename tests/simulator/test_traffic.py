@@ -11,7 +11,7 @@ from scipy import stats
 from small_runs import go_on, replay, simulate
 from turns_made import turn
 
-from simulator.measures.traffic import Shared
+from simulator.measures.traffic import SharedTraffic
 from simulator.proposing import Listed
 from simulator.report.traffic import traffic_findings
 from simulator.scenario.living import Traffic
@@ -147,7 +147,7 @@ def test_a_recommender_against_itself_is_no_difference(tmp_path):
 
 
 def test_credit_by_hand():
-    told = Shared(Traffic(mode="interleaved", challengers={"b": {"recommender.model": "ease"}}))
+    told = SharedTraffic(Traffic(mode="interleaved", challengers={"b": {"recommender.model": "ease"}}))
     sources = ("control", "b", "control", "b", "control")
     list(
         told.watched(
@@ -169,7 +169,7 @@ def test_credit_by_hand():
 
 
 def test_split_users_are_compared_by_welch():
-    told = Shared(Traffic(mode="split", challengers={"b": {"recommender.model": "ease"}}))
+    told = SharedTraffic(Traffic(mode="split", challengers={"b": {"recommender.model": "ease"}}))
     shares = {"control": [1, 2, 2, 0], "b": [3, 4, 2]}
     for name, counts in shares.items():
         for number, count in enumerate(counts):

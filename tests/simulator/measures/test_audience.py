@@ -14,7 +14,8 @@ def record(key, answer=None, source="client", attempts=1):
 
 def replies(turns):
     gathered = Replies()
-    assert list(gathered.watched(turns)) == turns
+    for each in turns:
+        gathered.add(each)
     return gathered.told()
 
 
