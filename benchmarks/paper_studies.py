@@ -11,15 +11,19 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.recording import record
+from recommender.configuration import Study as RecommenderStudy
+from scenarios.reading import read
+from simulator.scenario import Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pydantic import BaseModel, JsonValue
 
 _SCENARIOS = Path(__file__).parents[1] / "scenarios"
 _EMBEDDED = ("data.source=embedded", "data.path=null")
@@ -43,6 +47,11 @@ class Study:
     real: tuple[str, ...] = ()
     """Overrides for the real data."""
     embedded: tuple[str, ...] = field(default=_EMBEDDED)
+
+    @property
+    def model(self) -> type[BaseModel]:
+        """What its scenario is read as."""
+        return Scenario if self.by == "simulator.run" else RecommenderStudy
 
 
 _ML1M = ("data.source=ml-1m",)
@@ -95,11 +104,16 @@ def main() -> None:
         dest="overrides",
         action="append",
         default=[],
-        metavar="KEY=VALUE",
-        help="for every study with an audience, such as users.count=100",
+        metavar="[STUDY:]KEY=VALUE",
+        help="for one study, such as fig3:replicates=1, or for every one with an audience, such as users.count=100",
     )
     options.add_argument("--out", help="name of the result (default: paper-studies-DATA)")
     chosen = options.parse_args()
+    for override in chosen.overrides:
+        if (name := _meant(override)[0]) and name not in {study.name for study in STUDIES}:
+            options.error(
+                f"--set {name}: no such study; there are {', '.join(study.name for study in STUDIES)}"
+            )
     found: dict[str, Any] = {}
     for study in STUDIES:
         if chosen.only is None or study.name in chosen.only:
@@ -107,6 +121,10 @@ def main() -> None:
             print(
                 f"\n{study.title}",
                 *_lines(study, found[study.name]["rows"]),
+                *(
+                    f"{key}: {now!r} in place of the scenario's {was!r}"
+                    for key, (was, now) in found[study.name]["changed"].items()
+                ),
                 sep="\n",
                 file=sys.stderr,
                 flush=True,
@@ -119,22 +137,35 @@ def main() -> None:
     )
 
 
+def _meant(override: str) -> tuple[str, str]:
+    """The study that `[STUDY:]KEY=VALUE` is for, "" for every one with an audience, and KEY=VALUE."""
+    key, equals, value = override.partition("=")
+    study, _, rest = key.rpartition(":")
+    return study, f"{rest}{equals}{value}"
+
+
+def _own(study: Study, chosen: argparse.Namespace) -> list[str]:
+    """The overrides of a study: those of its data, then those that the command line has for it."""
+    own = study.embedded
+    if chosen.data is not None:
+        own = (*study.real, f"data.path={chosen.data / study.data}")
+    general = "" if study.by == "simulator.run" else study.name
+    asked = [word for name, word in map(_meant, chosen.overrides) if name in (general, study.name)]
+    return [*own, *asked]
+
+
 def _done(study: Study, chosen: argparse.Namespace) -> dict[str, Any]:
     """The rows of a study, run or gone on with; SystemExit where it failed, with its exit code."""
     out = chosen.folder / study.name
     ended = out / ("summary.json" if study.by == "simulator.run" else "results.json")
-    began = time.perf_counter()
     if not ended.exists():
         chosen.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", study.by]
         if out.exists():
             command += ["--resume", str(out)]
         else:
-            own = study.embedded
-            if chosen.data is not None:
-                own = (*study.real, f"data.path={chosen.data / study.data}")
             command += [str(_SCENARIOS / f"{study.scenario}.yaml"), "--out", str(out)]
-            for word in (*own, *(chosen.overrides if study.by == "simulator.run" else ())):
+            for word in _own(study, chosen):
                 command += ["--set", word]
         code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
         if code:
@@ -146,8 +177,39 @@ def _done(study: Study, chosen: argparse.Namespace) -> dict[str, Any]:
         "title": study.title,
         "rows": rows,
         "printed": study.printed,
-        "seconds": round(time.perf_counter() - began, 1),
+        "changed": _changed(study, out),
+        "seconds": round(_seconds(study, out), 1),
     }
+
+
+def _changed(study: Study, out: Path) -> dict[str, tuple[JsonValue, JsonValue]]:
+    """What the run's scenario says otherwise than the shipped one: dotted key -> there and here. So a shortened run tells that it is."""
+    shipped, run = (
+        dict(_leaves(read(study.model, file).model_dump(mode="json")))
+        for file in (_SCENARIOS / f"{study.scenario}.yaml", out / "scenario.yaml")
+    )
+    return {
+        key: (shipped.get(key), run.get(key))
+        for key in {**run, **shipped}
+        if shipped.get(key) != run.get(key)
+    }
+
+
+def _leaves(value: JsonValue, at: str = "") -> Iterator[tuple[str, JsonValue]]:
+    if isinstance(value, dict):
+        for key, under in value.items():
+            yield from _leaves(under, f"{at}.{key}" if at else key)
+    else:
+        yield at, value
+
+
+def _seconds(study: Study, out: Path) -> float:
+    """What its trainings took; with an audience, what all took in the start that finished it."""
+    if study.by == "simulator.run":
+        parts: Mapping[str, float] = json.loads((out / "summary.json").read_bytes())["seconds"]
+        return sum(parts.values())
+    arms: Mapping[str, Mapping[str, Mapping[str, float]]] = json.loads((out / "timings.json").read_bytes())
+    return sum(sum(parts.values()) for seeds in arms.values() for parts in seeds.values())
 
 
 def _audience_rows(study: Study, out: Path) -> dict[str, dict[str, float]]:

@@ -1,5 +1,6 @@
 """The paper's studies: each is a scenario that loads, what is done is not done again, and what fails says where."""
 
+import argparse
 import json
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from benchmarks import paper_studies
 from benchmarks.paper_studies import STUDIES, _lines
 from recommender.configuration import Study
-from scenarios.reading import read_document, typed
+from scenarios.reading import dump, read_document, typed
 from simulator.scenario import arms_of, load
 
 
@@ -34,13 +35,22 @@ def test_what_is_finished_is_not_run_again_and_stands_beside_the_paper(tmp_path,
     folder.mkdir()
     told = {name: {metric: {"mean": 0.25} for metric in study.metrics} for name in ("recommender", "refined")}
     (folder / "metrics.json").write_text(json.dumps({"template b": told, "template a": told}))
-    (folder / "summary.json").write_text("{}")
+    (folder / "summary.json").write_text(json.dumps({"seconds": {"training": 40.0, "metrics": 2.5}}))
+    run = load(paper_studies._SCENARIOS / "prompt_ab.yaml", [*study.embedded, "users.count=7"])
+    (folder / "scenario.yaml").write_text(dump(run))
     recorded = {}
     monkeypatch.setattr(paper_studies, "record", lambda name, fields, command: recorded.update(fields))
     monkeypatch.setattr(sys, "argv", ["paper_studies", "--folder", str(tmp_path), "--only", "table4"])
     paper_studies.main()
     assert recorded["studies"]["table4"]["rows"]["template a, refined"]["ndcg@20"] == 25
+    assert recorded["studies"]["table4"]["seconds"] == 42.5
+    shipped = load(paper_studies._SCENARIOS / "prompt_ab.yaml")
+    changed = recorded["studies"]["table4"]["changed"]
+    assert changed["users.count"] == (shipped.users.count, 7)
+    assert changed["recommender.training.max_epochs"] == (shipped.recommender.training.max_epochs, 6)
+    assert "users.client" not in changed
     lines = capsys.readouterr().err
+    assert f"users.count: 7 in place of the scenario's {shipped.users.count}" in lines
     assert "template a, refined     25.00     25.00     25.00     25.00   25.32  22.08  30.79  28.93" in lines
     assert _lines(study, {"template a": dict.fromkeys(study.metrics, 1.0)})[1].endswith("1.00")
 
@@ -51,3 +61,21 @@ def test_a_study_that_fails_ends_with_its_command(tmp_path, monkeypatch, capfd):
     with pytest.raises(SystemExit, match=r"table4 ended with exit code 2: .*simulator\.run"):
         paper_studies.main()
     assert "users.count" in capfd.readouterr().err
+
+
+def test_an_override_is_for_one_study_or_for_all_with_an_audience(tmp_path, monkeypatch, capfd):
+    def overrides(study, *words):
+        chosen = argparse.Namespace(data=None, overrides=list(words))
+        return paper_studies._own(next(each for each in STUDIES if each.name == study), chosen)
+
+    words = ("users.count=9", "fig3:replicates=1", "table4:data.path=a:b=c")
+    assert overrides("table4", *words)[-2:] == ["users.count=9", "data.path=a:b=c"]
+    assert overrides("fig3", *words)[-1] == "replicates=1"
+    assert not {"users.count=9", "data.path=a:b=c"} & {*overrides("fig3", *words)}
+    assert overrides("table2", *words)[-1] == "users.count=9"
+    monkeypatch.setattr(
+        sys, "argv", ["paper_studies", "--folder", str(tmp_path), "--set", "fig9:replicates=1"]
+    )
+    with pytest.raises(SystemExit, match="2"):
+        paper_studies.main()
+    assert "--set fig9: no such study; there are table2, " in capfd.readouterr().err
