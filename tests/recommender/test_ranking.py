@@ -1,10 +1,15 @@
 import math
 
+import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recommender import ranking
 from recommender.ranking import top
+
+# The way is the same for all examples of a test.
+either_way = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
@@ -23,6 +28,12 @@ def tables(draw):
     return scores, draw(st.integers(1, width + 3))
 
 
+@pytest.fixture(params=["partitioned", "by torch.topk"], autouse=True)
+def _either_way(request, monkeypatch):
+    if request.param == "by torch.topk":
+        monkeypatch.setattr(ranking, "_PARTITIONED", 0)
+
+
 def by_sorting(scores, k):
     """Row by row with Python's stable sort: best first, then by item number."""
     result = []
@@ -32,6 +43,7 @@ def by_sorting(scores, k):
     return result
 
 
+@either_way
 @given(tables())
 def test_equals_a_full_stable_sort(table):
     scores, k = table
@@ -39,6 +51,7 @@ def test_equals_a_full_stable_sort(table):
     assert list(zip(values.tolist(), index.tolist(), strict=True)) == by_sorting(scores, k)
 
 
+@either_way
 @given(tables())
 def test_a_row_does_not_depend_on_the_other_rows(table):
     scores, k = table
@@ -49,6 +62,7 @@ def test_a_row_does_not_depend_on_the_other_rows(table):
         assert torch.equal(alone[1][0], index[row])
 
 
+@either_way
 @given(tables())
 def test_the_scores_given_are_left_as_they_are(table):
     scores, k = table
@@ -69,3 +83,13 @@ def test_ties_that_the_cut_divides_go_to_the_smaller_numbers():
     scores[1, 4000] = 2
     _, index = top(scores, 4)
     assert index.tolist() == [[0, 1, 2, 3], [4000, 0, 1, 2], [0, 1, 2, 3]]
+
+
+def test_what_is_not_a_number_comes_first_in_its_row_alone():
+    scores = torch.randn(3, 40)
+    scores[1, [7, 30]] = math.nan
+    values, index = top(scores, 5)
+    assert index[1, :2].tolist() == [7, 30]
+    assert values[1].isnan().tolist() == [True, True, False, False, False]
+    assert index[1, 2:].tolist() == top(scores[1:2].nan_to_num(-math.inf), 3)[1][0].tolist()
+    assert not values[[0, 2]].isnan().any()

@@ -49,69 +49,88 @@ class PairwiseLoss(nn.Module):
         positive = batch.target[:, None]
         negative = self.sampler.draw(batch.user, self.negatives)
         item = torch.cat([positive, negative], dim=1)
-        score = pair_scores(users, items, batch.user, item)
-        if bias is not None:
-            score = score + functional.embedding(item, bias[:, None])[..., 0]
+        score = pair_scores(users, items, batch.user, item, bias)
         loss = -functional.logsigmoid(score[:, :1] - score[:, 1:]).mean()
         if not self.regularisation:
             return loss
         norm = loss.new_zeros(())
         for table in user_rows:
-            norm = norm + _norm(table, batch.user)
+            norm = norm + _norm(table, _count(batch.user, table))
         for table in item_rows:
-            norm = norm + _norm(table, positive) + _norm(table, negative) / self.negatives
+            count = _count(batch.target, table) + _count(negative, table) / self.negatives
+            norm = norm + _norm(table, count)
         return loss + self.regularisation * norm / len(batch.user)
 
 
-def pair_scores(users: Tensor, items: Tensor, user: Tensor, item: Tensor) -> Tensor:
+def pair_scores(
+    users: Tensor, items: Tensor, user: Tensor, item: Tensor, bias: Tensor | None = None
+) -> Tensor:
     """(B, M) users[user_b] . items[item_bm] of tables (U, d) and (I, d), for users (B,) and items (B, M); float32.
 
-    Backward sums the rows of the other table by weight, after one sort of the indices: no (B, M, d) gradient is made
-    and none is scattered, which is three to five times faster on a CPU.
+    `bias` (I,) is added to the scores of items. Backward sums the rows of the other table by weight, after one sort of the
+    indices: no (B, M, d) gradient is made and none is scattered, which is three to five times faster on a CPU.
     """
-    result: Tensor = _PairScores.apply(users.float(), items.float(), user, item)  # type: ignore[no-untyped-call]
+    bias = None if bias is None else bias.float()
+    result: Tensor = _PairScores.apply(users.float(), items.float(), user, item, bias)  # type: ignore[no-untyped-call]
     return result
 
 
 class _PairScores(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, users: Tensor, items: Tensor, user: Tensor, item: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, users: Tensor, items: Tensor, user: Tensor, item: Tensor, bias: Tensor | None
+    ) -> Tensor:
         ctx.save_for_backward(users, items, user, item)
+        ctx.biased = bias is not None
         with torch.autocast(users.device.type, enabled=False):
             rows = functional.embedding(user, users)[..., None]
-            return torch.bmm(functional.embedding(item, items), rows)[..., 0]
+            score = torch.bmm(functional.embedding(item, items), rows)[..., 0]
+            if bias is not None:
+                score += bias.index_select(0, item.flatten()).view_as(item)
+            return score
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, Tensor | None]:
         users, items, user, item = ctx.saved_tensors
-        order = torch.argsort(user)
+        order, starts = _sorted(user, len(users))
         of_users = functional.embedding_bag(
             item[order].flatten(),
             items,
-            _starts(user, len(users)) * item.shape[1],
+            starts * item.shape[1],
             mode="sum",
             per_sample_weights=gradient[order].flatten(),
             include_last_offset=True,
         )
-        order = torch.argsort(item.flatten())
+        order, starts = _sorted(item.flatten(), len(items))
         of_items = functional.embedding_bag(
-            user[order // item.shape[1]],
+            user.index_select(0, order // item.shape[1]),
             users,
-            _starts(item.flatten(), len(items)),
+            starts,
             mode="sum",
-            per_sample_weights=gradient.flatten()[order],
+            per_sample_weights=gradient.flatten().index_select(0, order),
             include_last_offset=True,
         )
-        return of_users, of_items, None, None
+        of_bias = None
+        if ctx.biased:
+            of_bias = functional.embedding_bag(
+                order, gradient.reshape(-1, 1), starts, mode="sum", include_last_offset=True
+            )[:, 0]
+        return of_users, of_items, None, None, of_bias
 
 
-def _starts(row: Tensor, rows: int) -> Tensor:
-    """(rows + 1,) where each row's entries start once they are sorted by row."""
-    return functional.pad(torch.cumsum(torch.bincount(row, minlength=rows), 0), (1, 0))
+def _sorted(row: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """The order that sorts entries (n,) by their row, and (rows + 1,) where each row's start in it."""
+    # 32 bits sort in half the time of 64.
+    order = torch.argsort(row.to(torch.int32) if rows < 2**31 else row)
+    return order, functional.pad(torch.cumsum(torch.bincount(row, minlength=rows), 0), (1, 0))
 
 
-def _norm(table: Tensor, row: Tensor) -> Tensor:
-    """The sum over `row` of the squared norms of rows of `table`, each row's norm taken once."""
-    count = torch.bincount(row.flatten(), minlength=len(table))
+def _count(row: Tensor, table: Tensor) -> Tensor:
+    """How often each row of `table` is in `row`."""
+    return torch.bincount(row.flatten(), minlength=len(table))
+
+
+def _norm(table: Tensor, count: Tensor) -> Tensor:
+    """The sum of the squared norms of the rows of `table`, each `count` times."""
     return (count * table.square().sum(1)).sum()

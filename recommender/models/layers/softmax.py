@@ -33,8 +33,8 @@ Negatives = Literal["full", "in_batch"] | int
 As an option of a model: `negatives: Negatives = field(default="full", metadata={"types": (str, int)})`.
 """
 
-_LOGITS_CPU, _LOGITS = 2**18, 2**23
-"""Logits held at a time: on a CPU as many as its cache takes, elsewhere enough to keep the device busy."""
+_LOGITS_CPU, _LOGITS = 2**20, 2**23
+"""Logits held at a time: on a CPU as many as its last cache takes, elsewhere enough to keep the device busy."""
 
 
 class CatalogueSoftmax(nn.Module):
@@ -170,20 +170,20 @@ class _ChunkedSoftmax(torch.autograd.Function):
             flat = chosen.transpose(0, 1).reshape(-1, width)
             product = (flat @ table.T).view(interests, len(chosen), len(table))
             best = functools.reduce(torch.maximum, product.unbind())
-            logits = best.to(precise) / temperature
-            log_z = logits.logsumexp(1, keepdim=True)
-            total += (log_z - logits.gather(1, wanted)).sum()
+            logits = best.to(precise)
+            if temperature != 1 or interests > 1:
+                # Of several interests it has to be told below which was the best.
+                logits = logits / temperature
+            own = logits.gather(1, wanted)
+            peak = logits.amax(1, keepdim=True)
+            # One exponential is both the sum and, over it, the gradient.
+            weight = logits.sub_(peak).exp_()
+            z = weight.sum(1, keepdim=True)
+            total += (z.log() + peak - own).sum()
             # d loss / d s = softmax - one hot of the target.
-            slope = logits.sub_(log_z).exp_()
-            slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1))
-            slope /= temperature * count
-            for number, own in enumerate(product.unbind(), start=1):
-                won = own == best
-                torch.mul(slope, won, out=own)
-                if number < interests:
-                    # Of interests that are equally good the first has it all, as with max.
-                    slope.masked_fill_(won, 0)
-            slopes = product.view(-1, len(table))
+            slope = weight.div_(z * (temperature * count))
+            slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1 / (temperature * count)))
+            slopes = slope.to(product.dtype) if interests == 1 else _of_the_best(product, best, slope)
             of_vectors[begin : begin + rows] = (slopes @ table).view(interests, -1, width).transpose(0, 1)
             of_table += slopes.T @ flat
         ctx.save_for_backward(of_vectors, of_table)
@@ -195,3 +195,15 @@ class _ChunkedSoftmax(torch.autograd.Function):
         saved: tuple[Tensor, ...] = ctx.saved_tensors
         of_vectors, of_table = saved
         return of_vectors * outer.to(of_vectors.dtype), of_table * outer.to(of_table.dtype), None, None
+
+
+def _of_the_best(product: Tensor, best: Tensor, slope: Tensor) -> Tensor:
+    """(K * N, I), in place of `product` (K, N, I): `slope` (N, I) where an interest has the `best` (N, I), 0 elsewhere."""
+    interests = len(product)
+    for number, own in enumerate(product.unbind(), start=1):
+        won = own == best
+        torch.mul(slope, won, out=own)
+        if number < interests:
+            # Of interests that are equally good the first has it all, as with max.
+            slope.masked_fill_(won, 0)
+    return product.view(-1, product.shape[-1])
