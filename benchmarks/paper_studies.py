@@ -42,7 +42,9 @@ class Study:
     metrics: tuple[str, ...]
     printed: Printed
     by: str = "simulator.run"
-    """Or recommender.study, where there is no audience."""
+    """Or recommender.study, where there is no audience, or simulator.case_study, of a run of another study."""
+    of: str = ""
+    """That other study, whose first arm is shown."""
     data: str = "ml-1m"
     real: tuple[str, ...] = ()
     """Overrides for the real data."""
@@ -50,7 +52,7 @@ class Study:
 
     @property
     def model(self) -> type[BaseModel]:
-        """What its scenario is read as."""
+        """What its scenario is read as, where it is a run of its own."""
         return Scenario if self.by == "simulator.run" else RecommenderStudy
 
 
@@ -84,9 +86,15 @@ STUDIES = (
     ),
     Study("fig3", "Fig. 3: how many interests", "interests", ("hr@10", "ndcg@10"), {}, by="recommender.study", embedded=(*_EMBEDDED, *_SMALL, "replicates=1")),
     Study("fig4", "Fig. 4: how long a history", "history_length", ("hr@10", "ndcg@10"), {}, by="recommender.study", embedded=(*_EMBEDDED, *_SMALL, "replicates=1")),
+    Study("fig5-7", "Fig. 5 to 7: what two users' profiles weigh in each interest", "table2_audience", (), {}, by="simulator.case_study", of="table2"),
 )  # fmt: skip
-"""Fig. 3 and 4 are curves whose points the paper does not print. Fig. 5 to 7 show two users; `python -m prompts show`, the report's
-transcripts and `python -m simulator.interview` show any."""
+"""Fig. 3 and 4 are curves whose points the paper does not print. Fig. 5 to 7 show two users of its choice, without numbers."""
+_ENDS = {
+    "simulator.run": "summary.json",
+    "recommender.study": "results.json",
+    "simulator.case_study": "case_study.json",
+}
+"""What each command writes last."""
 
 
 def main() -> None:
@@ -123,7 +131,7 @@ def main() -> None:
                 *_lines(study, found[study.name]["rows"]),
                 *(
                     f"{key}: {now!r} in place of the scenario's {was!r}"
-                    for key, (was, now) in found[study.name]["changed"].items()
+                    for key, (was, now) in found[study.name].get("changed", {}).items()
                 ),
                 sep="\n",
                 file=sys.stderr,
@@ -157,29 +165,37 @@ def _own(study: Study, chosen: argparse.Namespace) -> list[str]:
 def _done(study: Study, chosen: argparse.Namespace) -> dict[str, Any]:
     """The rows of a study, run or gone on with; SystemExit where it failed, with its exit code."""
     out = chosen.folder / study.name
-    ended = out / ("summary.json" if study.by == "simulator.run" else "results.json")
-    if not ended.exists():
+    if not (out / _ENDS[study.by]).exists():
         chosen.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", study.by]
-        if out.exists():
-            command += ["--resume", str(out)]
-        else:
-            command += [str(_SCENARIOS / f"{study.scenario}.yaml"), "--out", str(out)]
-            for word in _own(study, chosen):
-                command += ["--set", word]
+        command = [sys.executable, "-m", study.by, *_arguments(study, out, chosen)]
         code = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
         if code:
             raise SystemExit(
                 f"{study.name} ended with exit code {code}: {' '.join(command)}; the next start goes on from here"
             )
-    rows = _audience_rows(study, out) if study.by == "simulator.run" else _recommender_rows(study, out)
     return {
         "title": study.title,
-        "rows": rows,
+        "rows": _rows(study, out),
         "printed": study.printed,
-        "changed": _changed(study, out),
-        "seconds": round(_seconds(study, out), 1),
+        **({} if study.of else {"changed": _changed(study, out), "seconds": round(_seconds(study, out), 1)}),
     }
+
+
+def _arguments(study: Study, out: Path, chosen: argparse.Namespace) -> list[str]:
+    """Of its command: a new run, one that is gone on with, or the run of another study to be shown."""
+    if study.of:
+        run = chosen.folder / study.of
+        if not (run / _ENDS["simulator.run"]).exists():
+            raise SystemExit(
+                f"{study.name} shows the run of {study.of}, and {run} holds none that is finished"
+            )
+        return [str(run), "--out", str(out)]
+    if out.exists():
+        return ["--resume", str(out)]
+    words = [str(_SCENARIOS / f"{study.scenario}.yaml"), "--out", str(out)]
+    for word in _own(study, chosen):
+        words += ["--set", word]
+    return words
 
 
 def _changed(study: Study, out: Path) -> dict[str, tuple[JsonValue, JsonValue]]:
@@ -212,6 +228,12 @@ def _seconds(study: Study, out: Path) -> float:
     return sum(sum(parts.values()) for seeds in arms.values() for parts in seeds.values())
 
 
+def _rows(study: Study, out: Path) -> dict[str, dict[str, float]]:
+    if study.of:
+        return _case_rows(out)
+    return _audience_rows(study, out) if study.by == "simulator.run" else _recommender_rows(study, out)
+
+
 def _audience_rows(study: Study, out: Path) -> dict[str, dict[str, float]]:
     """By arm, and by arm with "refined" after the audience, each metric in per cent."""
     metrics: Mapping[str, Any] = json.loads((out / "metrics.json").read_bytes())
@@ -230,16 +252,26 @@ def _recommender_rows(study: Study, out: Path) -> dict[str, dict[str, float]]:
     }
 
 
+def _case_rows(out: Path) -> dict[str, dict[str, float]]:
+    """The weights of Eq. 9 by user and interest, in per cent."""
+    told: Mapping[str, Any] = json.loads((out / "case_study.json").read_bytes())
+    return {
+        f"user {case['user_id']}, interest {interest['number']}": {
+            name: round(100 * weight, 2) for name, weight in interest["weights"].items()
+        }
+        for case in told["cases"]
+        for interest in case["interests"]
+    }
+
+
 def _lines(study: Study, rows: Mapping[str, Mapping[str, float]]) -> Sequence[str]:
     """Ours, and the paper's where it printed any, in per cent."""
     width = max(map(len, rows))
-    lines = [
-        f"{'':{width}}  "
-        + "  ".join(f"{metric.upper():>8}" for metric in study.metrics)
-        + "   the paper, other protocol"
-    ]
+    columns = list(next(iter(rows.values())))
+    heads = "  ".join(f"{column.upper():>8}" for column in columns)
+    lines = [f"{'':{width}}  {heads}{'   the paper, other protocol' if study.printed else ''}"]
     for name, told in rows.items():
-        ours = "  ".join(f"{told[metric]:8.2f}" for metric in study.metrics)
+        ours = "  ".join(f"{told[column]:{max(8, len(column))}.2f}" for column in columns)
         theirs = "  ".join(f"{value:.2f}" for value in study.printed.get(name, ()))
         lines.append(f"{name:{width}}  {ours}   {theirs}".rstrip())
     return lines

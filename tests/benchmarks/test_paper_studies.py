@@ -13,7 +13,7 @@ from scenarios.reading import dump, read_document, typed
 from simulator.scenario import arms_of, load
 
 
-@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+@pytest.mark.parametrize("study", [each for each in STUDIES if not each.of], ids=lambda study: study.name)
 def test_each_is_a_scenario_with_its_overrides_and_prints_what_the_paper_has(study, tmp_path):
     (tmp_path / study.data).mkdir()
     for overrides in (study.embedded, (*study.real, f"data.path={tmp_path / study.data}")):
@@ -79,3 +79,30 @@ def test_an_override_is_for_one_study_or_for_all_with_an_audience(tmp_path, monk
     with pytest.raises(SystemExit, match="2"):
         paper_studies.main()
     assert "--set fig9: no such study; there are table2, " in capfd.readouterr().err
+
+
+def test_two_users_are_shown_of_the_run_of_another_study(tmp_path, monkeypatch, capsys):
+    recorded = {}
+    monkeypatch.setattr(paper_studies, "record", lambda name, fields, command: recorded.update(fields))
+    monkeypatch.setattr(sys, "argv", ["paper_studies", "--folder", str(tmp_path), "--only", "fig5-7"])
+    with pytest.raises(SystemExit, match=r"fig5-7 shows the run of table2, and .*table2 holds none"):
+        paper_studies.main()
+    own = (
+        "--folder",
+        str(tmp_path),
+        "--only",
+        "table2",
+        "fig5-7",
+        "--set",
+        "users.count=20",
+        "--set",
+        "arms={UiM: {}}",
+    )
+    small = ("--set", "recommender.training.max_epochs=1", "--set", "data.generated_users=200")
+    monkeypatch.setattr(sys, "argv", ["paper_studies", *own, *small])
+    paper_studies.main()
+    rows = recorded["studies"]["fig5-7"]["rows"]
+    assert len(rows) == 6, "three interests of two users"
+    assert all(0 < weight < 100 for told in rows.values() for weight in told.values())
+    assert (tmp_path / "fig5-7" / "case_study.md").exists()
+    assert capsys.readouterr().err.count("interest 3") == 2
