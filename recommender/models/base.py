@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from dataclasses import Field
 
     from recommender.data.histories import Histories
@@ -140,16 +142,47 @@ class Recommender(nn.Module, ABC):
 def scores(users: Tensor, items: Tensor) -> Tensor:
     """(B, I) scores from user vectors (B, K, d) and item vectors (I, d): Eq. 1, the best interest counts."""
     batch, interests, width = users.shape
-    product = users.reshape(batch * interests, width) @ items.T
-    if interests == 1:
-        return product
-    return best_interest(product.view(batch, interests, len(items)))
+    # Interests first: each one's scores are then one block, to be compared without strides.
+    product = users.transpose(0, 1).reshape(interests * batch, width) @ items.T
+    return best_interest(product.view(interests, batch, len(items)).transpose(0, 1))
 
 
 def best_interest(product: Tensor) -> Tensor:
-    """(B, n) the largest of the scores (B, K, n) that K interests give."""
-    # amax takes a tenth of the time of max, but its gradient four times that of max.
-    return product.max(dim=1).values if product.requires_grad else product.amax(dim=1)
+    """(B, n) the largest of the scores (B, K, n) that K interests give; of equal ones the first has the gradient, as with max."""
+    if product.shape[1] == 1:
+        return product[:, 0]
+    best: Tensor = _BestInterest.apply(product)  # type: ignore[no-untyped-call]
+    return best
+
+
+class _BestInterest(torch.autograd.Function):
+    """By comparisons that are vectorised: on a CPU torch's max along a middle dimension takes eight times as long."""
+
+    @staticmethod
+    def forward(ctx: Any, product: Tensor) -> Tensor:
+        best = functools.reduce(torch.maximum, product.unbind(1))
+        ctx.save_for_backward(product, best)
+        return best
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        product, best = ctx.saved_tensors
+        slope = torch.empty_like(product)
+        spread_to_best(product.unbind(1), best, gradient, slope.unbind(1))
+        return slope
+
+
+def spread_to_best(
+    product: Sequence[Tensor], best: Tensor, gradient: Tensor, slope: Sequence[Tensor]
+) -> None:
+    """Write the `gradient` (B, n) of the `best` of K scores (B, n) into the K `slope`, which may be the scores themselves."""
+    for number, (own, out) in enumerate(zip(product, slope, strict=True), start=1):
+        # As 1 and 0 in place of booleans, which neither comparison nor product need convert: a quarter of the time.
+        torch.eq(own, best, out=out)
+        rest = gradient * (1 - out) if number < len(product) else gradient
+        out.mul_(gradient)
+        gradient = rest
 
 
 def configure(config: type[Any], params: Mapping[str, Any], model: str) -> Any:

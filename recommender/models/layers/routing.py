@@ -40,16 +40,17 @@ def coupling(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) ->
     """
     with _without_autocast(items.device.type):
         items, weight = _precise(items), _precise(weight)
-        return torch.softmax(_last_logits(items, transform, weight, start), dim=-1)
+        return torch.softmax(_last_logits(items, transform, weight, start), dim=1).transpose(1, 2)
 
 
 def _last_logits(items: Tensor, transform: Tensor, weight: Tensor, start: Tensor) -> Tensor:
-    logits = start.expand(len(items), -1, -1)
+    # (B, K, L): capsules before places, since a softmax along a last dimension of a few takes ten times as long on a CPU.
+    logits = start.T.expand(len(items), -1, -1)
     with torch.no_grad():
         for _ in range(ROUNDS - 1):
             capsules = _capsules(items, transform, weight, logits)
             back = torch.bmm(capsules.transpose(0, 1), transform).transpose(0, 1)
-            logits = torch.bmm(items, back.transpose(1, 2))
+            logits = torch.bmm(back, items.transpose(1, 2))
     return logits
 
 
@@ -63,8 +64,8 @@ def _precise(x: Tensor) -> Tensor:
 
 
 def _capsules(items: Tensor, transform: Tensor, weight: Tensor, logits: Tensor) -> Tensor:
-    coupling = torch.softmax(logits, dim=-1) * weight[..., None]
-    pooled = torch.bmm(coupling.transpose(1, 2), items)
+    coupling = torch.softmax(logits, dim=1) * weight[:, None]
+    pooled = torch.bmm(coupling, items)
     return squash(torch.bmm(pooled.transpose(0, 1), transform.transpose(1, 2)).transpose(0, 1))
 
 
@@ -76,16 +77,16 @@ def route_votes(votes: Tensor, real: Tensor) -> Tensor:
     """
     with _without_autocast(votes.device.type):
         votes = _precise(votes)
-        present = real[:, :, None].to(votes.dtype)
+        present = real[:, None].to(votes.dtype)
         by_capsule = votes.transpose(1, 2)
-        logits = votes.new_zeros(votes.shape[:3])
+        logits = votes.new_zeros(by_capsule.shape[:3])
         with torch.no_grad():
             for _ in range(ROUNDS - 1):
-                capsules = _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
-                logits = logits + torch.einsum("blkd,bkd->blk", votes, capsules)
-        return _pool(by_capsule, torch.softmax(logits, dim=-1) * present)
+                capsules = _pool(by_capsule, torch.softmax(logits, dim=1) * present)
+                logits = logits + (by_capsule @ capsules[..., None])[..., 0]
+        return _pool(by_capsule, torch.softmax(logits, dim=1) * present)
 
 
 def _pool(votes: Tensor, coupling: Tensor) -> Tensor:
-    """(B, K, d) from votes (B, K, L, d) and coupling (B, L, K)."""
-    return squash((coupling.transpose(1, 2)[:, :, None] @ votes)[:, :, 0])
+    """(B, K, d) from votes (B, K, L, d) and coupling (B, K, L)."""
+    return squash((coupling[:, :, None] @ votes)[:, :, 0])

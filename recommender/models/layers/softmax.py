@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from recommender.data.histories import Histories
-from recommender.models.base import ModelError, best_interest, scores
+from recommender.models.base import ModelError, best_interest, scores, spread_to_best
 from recommender.models.layers.distributed import gather_across
 from recommender.models.layers.negatives import PopularityNegatives
 
@@ -183,7 +183,11 @@ class _ChunkedSoftmax(torch.autograd.Function):
             # d loss / d s = softmax - one hot of the target.
             slope = weight.div_(z * (temperature * count))
             slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1 / (temperature * count)))
-            slopes = slope.to(product.dtype) if interests == 1 else _of_the_best(product, best, slope)
+            if interests == 1:
+                product = slope.to(product.dtype)[None]
+            else:
+                spread_to_best(product.unbind(), best, slope, product.unbind())
+            slopes = product.view(-1, len(table))
             of_vectors[begin : begin + rows] = (slopes @ table).view(interests, -1, width).transpose(0, 1)
             of_table += slopes.T @ flat
         ctx.save_for_backward(of_vectors, of_table)
@@ -195,15 +199,3 @@ class _ChunkedSoftmax(torch.autograd.Function):
         saved: tuple[Tensor, ...] = ctx.saved_tensors
         of_vectors, of_table = saved
         return of_vectors * outer.to(of_vectors.dtype), of_table * outer.to(of_table.dtype), None, None
-
-
-def _of_the_best(product: Tensor, best: Tensor, slope: Tensor) -> Tensor:
-    """(K * N, I), in place of `product` (K, N, I): `slope` (N, I) where an interest has the `best` (N, I), 0 elsewhere."""
-    interests = len(product)
-    for number, own in enumerate(product.unbind(), start=1):
-        won = own == best
-        torch.mul(slope, won, out=own)
-        if number < interests:
-            # Of interests that are equally good the first has it all, as with max.
-            slope.masked_fill_(won, 0)
-    return product.view(-1, product.shape[-1])
