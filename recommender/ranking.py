@@ -47,10 +47,11 @@ def _partitioned(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     table = scores.detach().numpy()
     height, width = table.shape
-    least = np.partition(table, width - k, axis=1)[:, width - k]
-    row, item = np.divmod(np.flatnonzero(table >= least[:, None]), width)
-    # More than k where the cut falls between equal scores, fewer where there are scores that are not numbers.
-    redone = np.bincount(row, minlength=height) != k
+    best = np.partition(table, width - k, axis=1)[:, width - k :]
+    row, item = np.divmod(np.flatnonzero(table >= best[:, :1]), width)
+    # More than k where the cut falls between equal scores. A score that is not a number is among the best, but no comparison
+    # finds it, and equal scores at the cut may stand in for it.
+    redone = (np.bincount(row, minlength=height) != k) | np.isnan(best).any(axis=1)
     index = np.zeros((height, k), dtype=np.int64)
     index[~redone] = item[~redone[row]].reshape(-1, k)
     return torch.from_numpy(index), torch.from_numpy(redone)

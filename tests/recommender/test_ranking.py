@@ -93,3 +93,13 @@ def test_what_is_not_a_number_comes_first_in_its_row_alone():
     assert values[1].isnan().tolist() == [True, True, False, False, False]
     assert index[1, 2:].tolist() == top(scores[1:2].nan_to_num(-math.inf), 3)[1][0].tolist()
     assert not values[[0, 2]].isnan().any()
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [([math.nan, 3.0, 2.0, 2.0], [0, 1, 2]), ([math.nan, -math.inf, -math.inf, 1.0], [0, 3, 1])],
+)
+def test_what_is_not_a_number_is_not_hidden_by_scores_that_are_equal_at_the_cut(scores, expected):
+    values, index = top(torch.tensor([scores]), 3)
+    assert index.tolist() == [expected]
+    assert values[0].isnan().tolist() == [True, False, False]
