@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import distributed
 
@@ -38,6 +39,13 @@ class Ranks:
     def first(self) -> bool:
         """Whether this rank writes files and speaks."""
         return self.rank == 0
+
+    def seed(self, seed: int) -> int:
+        """Of this rank's own draws: the first draws what a process alone would, the others do not repeat it."""
+        if self.first:
+            return seed
+        # Mixed: of a seed torch's generator on a CPU reads the lower 32 bits only.
+        return int(np.random.SeedSequence((seed, self.rank)).generate_state(1, np.uint64)[0])
 
     def batches(self, order: Tensor, size: int) -> list[Tensor]:
         """The examples `order` in global batches of `size`.

@@ -103,8 +103,7 @@ class _Run:
     def prepare(self) -> None:
         """Everything as it is before the first epoch."""
         config, model = self.config, self.model
-        # The first rank draws what a process alone would; the others must not repeat its draws.
-        torch.manual_seed(config.seed + (self.ranks.rank << 32))
+        torch.manual_seed(self.ranks.seed(config.seed))
         self._shuffle = torch.Generator().manual_seed(config.seed)
         self._examples = Examples(model, self._history, self._profile)
         if len(self._examples) < self.ranks.size:

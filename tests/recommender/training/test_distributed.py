@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from two_ranks import MODELS, together
+from two_ranks import HELD_OUT, MODELS, together
 
+from recommender.models import build
 from recommender.models.layers.distributed import gather_across, rows_before
+from recommender.testing import toy_inputs, toy_profile
+from recommender.training import TrainingConfig, train
 from recommender.training.distributed import Ranks, launched_by_torchrun
 
 ROOT = Path(__file__).parents[3]
@@ -62,6 +65,30 @@ def test_without_torchrun_a_process_is_alone(monkeypatch):
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     with launched_by_torchrun(cuda=False) as ranks:
         assert ranks == Ranks.current() == Ranks(0, 1)
+
+
+def first_draws(monkeypatch, seed, rank, ranks):
+    """What a rank's negatives of the first step are drawn from."""
+    monkeypatch.setattr(Ranks, "current", lambda: Ranks(rank, ranks))
+    monkeypatch.setattr(Ranks, "align", lambda self, model: None)
+    inputs = toy_inputs()
+    model, drawn = build("bprmf", {"dim": 4}, inputs), []
+
+    def draw(user, count):
+        drawn.extend(torch.rand(5).tolist())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model.pairwise.sampler, "draw", draw)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, inputs.train, toy_profile(inputs), HELD_OUT, TrainingConfig(seed=seed))
+    return tuple(drawn)
+
+
+@pytest.mark.parametrize("seed", [0, 5, 2**63 - 1])
+def test_the_first_rank_draws_as_a_process_alone_and_no_other_repeats_it(monkeypatch, seed):
+    drawn = [first_draws(monkeypatch, seed, rank, 3) for rank in range(3)]
+    assert drawn[0] == first_draws(monkeypatch, seed, 0, 1)
+    assert len(set(drawn)) == 3
 
 
 @pytest.mark.parametrize(("count", "size", "ranks"), [(10, 4, 2), (9, 4, 2), (9, 4, 3), (3, 4, 3), (8, 4, 2)])
