@@ -48,7 +48,7 @@ class Ranks:
         return int(np.random.SeedSequence((seed, self.rank)).generate_state(1, np.uint64)[0])
 
     def batches(self, order: Tensor, size: int) -> list[Tensor]:
-        """The examples `order` in global batches of `size`.
+        """The examples `order` in global batches of `size`, which is not below the number of ranks.
 
         No rank may be left without a row: a last batch with fewer rows than there are ranks joins the one before it.
         """

@@ -106,9 +106,15 @@ class _Run:
         torch.manual_seed(self.ranks.seed(config.seed))
         self._shuffle = torch.Generator().manual_seed(config.seed)
         self._examples = Examples(model, self._history, self._profile)
-        if len(self._examples) < self.ranks.size:
+        if not len(self._examples):
             raise ModelError(
                 "there is nothing to train on: no user has a train interaction with one before it"
+            )
+        smallest = min(config.batch_size, len(self._examples))
+        if smallest < self.ranks.size:
+            raise ModelError(
+                f"a batch of {smallest} examples cannot be divided among {self.ranks.size} ranks: start fewer, or raise "
+                "recommender.training.batch_size"
             )
         self.ranks.align(model)
         self._steps = len(self._batches(torch.arange(len(self._examples))))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from recommender_doubles import interactions
 from two_ranks import HELD_OUT, MODELS, together
 
-from recommender.models import build
+from recommender.data.histories import Histories
+from recommender.models import ModelError, build
 from recommender.models.layers.distributed import gather_across, rows_before
 from recommender.testing import toy_inputs, toy_profile
 from recommender.training import TrainingConfig, train
@@ -89,6 +91,16 @@ def test_the_first_rank_draws_as_a_process_alone_and_no_other_repeats_it(monkeyp
     drawn = [first_draws(monkeypatch, seed, rank, 3) for rank in range(3)]
     assert drawn[0] == first_draws(monkeypatch, seed, 0, 1)
     assert len(set(drawn)) == 3
+
+
+@pytest.mark.parametrize(("size", "rows"), [(1, 1), (1024, 2)])
+def test_batches_too_small_for_the_ranks_are_refused(monkeypatch, size, rows):
+    monkeypatch.setattr(Ranks, "current", lambda: Ranks(2, 3))
+    inputs = toy_inputs()
+    few = Histories.of(interactions([(0, 0, 5, 0), (0, 1, 5, 1)]), inputs.users)
+    model, config = build("bprmf", {"dim": 4}, inputs), TrainingConfig(batch_size=size)
+    with pytest.raises(ModelError, match=f"a batch of {rows} examples cannot be divided among 3 ranks"):
+        train(model, few, toy_profile(inputs), HELD_OUT, config)
 
 
 @pytest.mark.parametrize(("count", "size", "ranks"), [(10, 4, 2), (9, 4, 2), (9, 4, 3), (3, 4, 3), (8, 4, 2)])
