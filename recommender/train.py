@@ -72,10 +72,10 @@ def _train(options: argparse.Namespace) -> None:
         train_recommender,
     )
     from recommender.stages import Stages
-    from recommender.trained_directory import TrainedDirectory, write_json
+    from recommender.trained_directory import TrainedDirectory, write_json, write_text
     from recommender.training import pick_device, save
     from recommender.training.distributed import launched_by_torchrun
-    from scenarios.reading import read
+    from scenarios.reading import dump, read
 
     resumed = TrainedDirectory(options.resume) if options.resume else None
     setup = read(Setup, resumed.scenario if resumed else options.scenario, options.overrides)
@@ -98,6 +98,8 @@ def _train(options: argparse.Namespace) -> None:
             log = train_recommender(setup, prepared, built, advance, directory.checkpoint, watch)
         if not ranks.first:
             return
+        # What a resumed training was changed to is its scenario once its checkpoint has been found to fit it.
+        write_text(directory.scenario, dump(setup))
         with stages.stage("evaluation"):
             told = describe(setup, prepared, built, log, directory.candidates)
         save(built.model, directory.weights)
@@ -131,7 +133,7 @@ def _directory(
         )
     else:
         directory = resumed
-    if ranks.first:
+    if ranks.first and not directory.checkpoint.exists():
         write_text(directory.scenario, dump(setup))
     return directory
 

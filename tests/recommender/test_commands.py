@@ -16,6 +16,7 @@ from ranx import evaluate as ranx_evaluate
 from small_runs import SCENARIO, simulate
 
 from recommender import evaluate, export, train
+from recommender.training.checkpoint import Checkpoint
 
 BPRMF = ("--set", "recommender.model=bprmf", "--set", "recommender.training.max_epochs=3")
 
@@ -135,6 +136,27 @@ def test_tensorboard_that_is_not_there_is_asked_for(tmp_path, capsys):
 def test_a_training_that_is_complete_is_not_gone_on_with(trained, capsys):
     assert train.main(["--resume", str(trained)]) == 2
     assert "this training is complete" in capsys.readouterr().err
+
+
+def test_options_that_do_not_fit_a_checkpoint_leave_the_scenario_beside_it_as_it_was(
+    tmp_path, monkeypatch, capsys
+):
+    write = Checkpoint.write
+
+    def write_and_stop(checkpoint, path):
+        write(checkpoint, path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "write", write_and_stop)
+        assert train.main([str(SCENARIO), *BPRMF, "--out", str(tmp_path / "run")]) == 130
+    resume, scenario = ["--resume", str(tmp_path / "run")], tmp_path / "run" / "scenario.yaml"
+    before = scenario.read_text()
+    assert train.main([*resume, "--set", "recommender.training.learning_rate=0.5"]) == 2
+    assert "repeat those it was begun with" in capsys.readouterr().err
+    assert scenario.read_text() == before
+    assert train.main([*resume, "--set", "name=moved"]) == 0
+    assert "name: moved" in scenario.read_text()
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
