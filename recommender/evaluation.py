@@ -187,7 +187,7 @@ def _ranked(
         table = model.catalogue()
         for batch in batches(model, everyone[order], history, profile):
             value, item = best(batch.user, model.score(batch, table))
-            values.append(value.cpu())
+            values.append(value.float().cpu())
             index.append(item.cpu())
     back = order.argsort()
     first = torch.cat(values)[back]

@@ -13,7 +13,7 @@ from recommender.data import DataError, load
 from recommender.data.candidates import sample_candidates
 from recommender.data.histories import Histories
 from recommender.data.splitting import leave_one_out, prepare, temporal_split
-from recommender.evaluation import evaluate, propose
+from recommender.evaluation import evaluate, propose, rank
 from recommender.models import Inputs, ModelError, build
 
 
@@ -207,6 +207,17 @@ def test_a_score_that_is_no_number_is_an_error_and_not_a_rank():
     model = Lookup([[1, 2, 3], [1, math.nan, 3]])
     with pytest.raises(ModelError, match="Lookup gives scores that are not numbers"):
         propose(model, np.array([0, 1]), nothing, no_profile(2), nothing, 1)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16, torch.float64])
+def test_scores_of_any_precision_are_ranked_as_they_are_and_told_in_float32(precision):
+    nothing = Histories.of(interactions([]), 1)
+    model = Lookup([[1, 3, 2]])
+    model.to(precision)
+    model.items = lambda: torch.eye(3, dtype=precision)
+    score, item = rank(model, np.array([0]), nothing, no_profile(1), nothing, 2)
+    assert score.dtype == np.float32
+    assert (score.tolist(), item.tolist()) == ([[3, 2]], [[1, 2]])
 
 
 def test_popularity_on_the_real_movielens_1m_gives_the_reference_figures(ml1m_folder):
