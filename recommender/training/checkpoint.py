@@ -121,10 +121,10 @@ def generator_state(device: torch.device) -> Tensor:
 
 
 def restore_generator(state: Tensor, device: torch.device) -> None:
-    """The reverse of `generator_state`."""
+    """The reverse of `generator_state`; a GPU's generator stays as it is where training was begun without one."""
     size = len(torch.get_rng_state())
     torch.set_rng_state(state[:size])
-    if device.type == "cuda":
+    if device.type == "cuda" and len(state) > size:
         torch.cuda.set_rng_state(state[size:], device)
 
 

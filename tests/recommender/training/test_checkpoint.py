@@ -13,6 +13,7 @@ from resumable import CONFIG, HELD_OUT, build_toy, weights
 from recommender.models import ModelError, build, scores
 from recommender.testing import toy_inputs, toy_profile
 from recommender.training import load, save, train
+from recommender.training.checkpoint import generator_state, restore_generator
 
 
 def stop_in(epoch):
@@ -97,6 +98,20 @@ def test_the_checkpoint_of_another_number_of_ranks_is_refused(tmp_path):
     torch.save({**values, "generators": values["generators"] * 2}, checkpoint)
     with pytest.raises(ModelError, match="begun by 2 ranks, not 1"):
         run(checkpoint)
+
+
+@pytest.mark.parametrize("begun", ["cpu", "cuda"])
+def test_a_training_goes_on_upon_a_gpu_wherever_it_was_begun(monkeypatch, begun):
+    on_gpu, restored = torch.arange(16, dtype=torch.uint8), []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: on_gpu)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: restored.append(state))
+    torch.manual_seed(5)
+    state = generator_state(torch.device(begun))
+    expected = torch.rand(3)
+    restore_generator(state, torch.device("cuda"))
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(each, on_gpu) for each in restored)
+    assert len(restored) == (begun == "cuda")
 
 
 @pytest.mark.parametrize(
