@@ -18,7 +18,7 @@ from recommender.training import TrainingConfig, train
 from recommender.training.distributed import launched_by_torchrun
 
 HELD_OUT = interactions([(user, 12 * (user % 3) + user % 12, 5, 9) for user in range(47)])
-MODELS = ("uim", "uim in batch", "bprmf", "two_ranks:InBatch")
+MODELS = ("uim", "uim in batch", "bprmf", "sasrec", "two_ranks:InBatch")
 # 75 does not divide the examples: the last batch of an epoch is shorter, and odd.
 CONFIG = TrainingConfig(max_epochs=3, batch_size=75, learning_rate=0.02, clip_norm=0.5, seed=5)
 
@@ -27,6 +27,8 @@ PARAMS = {
     "uim": {"dim": 8, "history": 6},
     "uim in batch": {"dim": 8, "history": 6, "negatives": "in_batch"},
     "bprmf": {"dim": 8},
+    # Rows have one target to four, so ranks with as many rows have not as many targets.
+    "sasrec": {"dim": 8, "history": 4, "dropout": 0.0},
 }
 
 

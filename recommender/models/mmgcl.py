@@ -44,7 +44,8 @@ class MMGCLConfig:
     edge_dropout: float = 0.1
     """Probability with which an edge is dropped from a thinned graph."""
     contrasted: int = 1024
-    """Users, and items, that are contrasted in a step, drawn among the batch's; the cost is their square."""
+    """Users, and items, that are contrasted in a step, drawn among the batch's, of several ranks among each one's own; the cost is
+    their square."""
     negatives: int = 5
     """Uniform negatives outside the user's train items, per positive (the paper's section IV-A: 5)."""
     regularisation: float = 1e-4

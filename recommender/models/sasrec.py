@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from recommender.data.histories import PAD
 from recommender.models.base import Batch, Inputs, ModelError, Recommender
+from recommender.models.layers.distributed import mean_across
 from recommender.models.layers.softmax import CatalogueSoftmax, Negatives
 
 _SPREAD = 0.02
@@ -89,7 +90,7 @@ class SASRec(Recommender):
         real = following != PAD
         user = batch.user[:, None].expand_as(following)
         loss: Tensor = self.softmax(outputs[real][:, None], self.items(), following[real], user[real])
-        return loss
+        return mean_across(loss, real.sum(), len(real))
 
     def users(self, batch: Batch) -> Tensor:
         """(B, 1, d)."""

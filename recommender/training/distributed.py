@@ -1,7 +1,7 @@
 """Data parallel training: what one of several ranks does for its share of every batch.
 
 Each rank holds the whole model and the whole train history, takes its rows of every global batch, and the gradients are
-summed. Together they take the steps that one process would take with the same global batch, up to rounding.
+summed. Together they take the steps that one process would take with the same global batch, up to rounding and random draws.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows of other ranks, for losses that use the whole global batch (in-batch negatives)."""
+"""What other ranks have of the global batch, for losses that use it whole (in-batch negatives, means over places)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,21 @@ def gather_across(tensor: Tensor) -> Tensor:
         return tensor
     apply: Callable[[Tensor], Tensor] = _Gather.apply
     return apply(tensor)
+
+
+def mean_across(mean: Tensor, places: Tensor, rows: int) -> Tensor:
+    """A loss that is a `mean` over the `places` () of this rank's `rows`, made to count by places; itself where there is one rank.
+
+    The trainer scales each rank's loss by its share of the rows of the batch. Where a row has one place or many, the sum over
+    ranks would not be the mean over all places. Every rank must call it, in the same order.
+    """
+    if not _together():
+        return mean
+    own = torch.stack([places, torch.full_like(places, rows)]).double()
+    total = own.clone()
+    distributed.all_reduce(total)
+    share = own / total
+    return mean * (share[0] / share[1]).to(mean.dtype)
 
 
 def rows_before(tensor: Tensor) -> int:
