@@ -72,12 +72,12 @@ def _train(options: argparse.Namespace) -> None:
         train_recommender,
     )
     from recommender.stages import Stages
-    from recommender.trained_directory import TrainedDirectory, write_json, write_text
+    from recommender.trained_directory import TrainedDirectory, require_begun, write_json, write_text
     from recommender.training import pick_device, save
     from recommender.training.distributed import launched_by_torchrun
     from scenarios.reading import dump, read
 
-    resumed = TrainedDirectory(options.resume) if options.resume else None
+    resumed = TrainedDirectory(require_begun(options.resume)) if options.resume else None
     setup = read(Setup, resumed.scenario if resumed else options.scenario, options.overrides)
     check_recommender(setup)
     with launched_by_torchrun(pick_device(setup.recommender.device).type == "cuda") as ranks:

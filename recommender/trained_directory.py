@@ -75,6 +75,15 @@ def new_folder(out: Path | None, runs: Path, name: str) -> Path:
     return out
 
 
+def require_begun(folder: Path) -> Path:
+    """The folder that is to be gone on with; DirectoryError where none was begun in it."""
+    if not (folder / "scenario.yaml").is_file():
+        raise DirectoryError(
+            f"{folder}: there is nothing to go on with, it holds no scenario.yaml; give --resume the folder that was printed at the start"
+        )
+    return folder
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to that takes its place at the end of the block, whole, or not at all."""

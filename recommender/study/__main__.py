@@ -50,10 +50,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,10 +76,10 @@ def _study(options: argparse.Namespace) -> None:
     from recommender.study.results import summarise
     from recommender.study.running import seeds, train_arms
     from recommender.study.table import markdown
-    from recommender.trained_directory import read_json, write_json
+    from recommender.trained_directory import read_json, require_begun, write_json
     from scenarios.reading import dump, read_document
 
-    resumed = StudyDirectory(options.resume) if options.resume else None
+    resumed = StudyDirectory(require_begun(options.resume)) if options.resume else None
     study, arms = expand(read_document(resumed.scenario if resumed else options.scenario, options.overrides))
     console = Console(stderr=True)
     if study.model_extra:

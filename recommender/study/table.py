@@ -103,4 +103,4 @@ def _bounds(interval: Mapping[str, float | None], sign: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    return " ".join(text.splitlines()).replace("|", "\\|")

@@ -133,6 +133,11 @@ def test_tensorboard_that_is_not_there_is_asked_for(tmp_path, capsys):
     assert "pip install 'screentest[tensorboard]'" in capsys.readouterr().err
 
 
+def test_where_no_training_was_begun_none_is_gone_on_with(tmp_path, capsys):
+    assert train.main(["--resume", str(tmp_path)]) == 2
+    assert f"{tmp_path}: there is nothing to go on with" in capsys.readouterr().err
+
+
 def test_a_training_that_is_complete_is_not_gone_on_with(trained, capsys):
     assert train.main(["--resume", str(trained)]) == 2
     assert "this training is complete" in capsys.readouterr().err

@@ -163,4 +163,12 @@ def test_only_an_empty_folder_is_taken_and_only_a_study_resumed(tmp_path, capsys
     assert main([str(file), "--out", str(tmp_path)]) == 2
     assert "is not empty" in capsys.readouterr().err
     assert main(["--resume", str(tmp_path / "nowhere")]) == 2
-    assert "nowhere" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "nowhere: there is nothing to go on with" in told
+    assert "known" not in told
+
+
+def test_trainings_at_a_time_are_a_number(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["scenarios/interests.yaml", "--jobs", "many"])
+    assert "'many' is not a number of at least 1" in capsys.readouterr().err
