@@ -73,7 +73,10 @@ class Prepared:
         return known_negatives(self.read, self.split.dataset, self.min_rating)
 
     def without(self, users: NDArray[np.int64]) -> Prepared:
-        """The same data as they are when nothing of the users in these rows is known yet: to be trained on."""
+        """The same data without what the users in these rows did, to be trained on.
+
+        The edges between profile labels stay those of everybody, so that a label means the same before and after they come.
+        """
         if not len(users):
             return self
         split = self.split
