@@ -128,7 +128,10 @@ def summarise(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, d
 
 
 def paired_differences(table: pd.DataFrame, seed: int) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
-    """Arm -> "first - second" -> metric -> mean, low, high, users: differences within users, with their intervals."""
+    """Arm -> "first - second" -> metric -> mean, low, high, users: differences within users, with their intervals.
+
+    A metric is left out where no user has it in both.
+    """
     result: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
     metrics = _metrics(table)
     for arm, group in table.groupby("arm", sort=False):
@@ -137,6 +140,9 @@ def paired_differences(table: pd.DataFrame, seed: int) -> dict[str, dict[str, di
         for first, second in (pair for pair in _PAIRS if present.issuperset(pair)):
             entry = {}
             for metric in metrics:
+                # The pivot has no column of what a list has for no user, such as accepting where only a ranking was asked for.
+                if not {(metric, first), (metric, second)} <= set(values.columns):
+                    continue
                 both = (values[metric, first] - values[metric, second]).dropna()
                 if not len(both):
                     continue

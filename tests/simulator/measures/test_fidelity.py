@@ -12,7 +12,7 @@ from sklearn import metrics as sklearn_metrics
 from turns_made import turn
 
 from simulator.measures.fidelity import acceptance_by_rating, acceptance_measures, auc, per_user
-from simulator.measures.ranking import summarise
+from simulator.measures.ranking import paired_differences, summarise
 from simulator.measures.verdict import fidelity_verdict, verdicts
 
 SLATE = tuple("abcd")
@@ -104,6 +104,11 @@ def test_what_was_not_asked_is_not_measured():
         name: {"auc"} for name in ("audience", "audience_parsed_only", "echo", "random")
     }
     assert acceptance_by_rating([ranked], 0) == {}
+    (pairs,) = paired_differences(per_user([ranked]), 0).values()
+    assert {name: set(entry) for name, entry in pairs.items()} == {
+        "audience - random": {"auc"},
+        "audience - echo": {"auc"},
+    }
 
 
 def test_users_are_the_unit_however_often_they_are_asked():
