@@ -22,12 +22,8 @@ def compared(table: pd.DataFrame, declared: Declared, seed: int) -> dict[str, An
     `table` is that of `simulator.measures.per_user`: the unit is the user, rounds and replicates are averaged inside it.
     """
     found = against_reference(table, declared, seed)
-    primary = {
-        arm: lists[declared.list][declared.metric]
-        for arm, lists in found.items()
-        if declared.metric in lists[declared.list]
-    }
-    users = min((each.users for each in primary.values()), default=0)
+    primary = {arm: lists[declared.list][declared.metric] for arm, lists in found.items()}
+    users = min((each.users for each in primary.values() if each.users), default=0)
     return {
         "against_reference": {
             arm: {
@@ -51,7 +47,8 @@ def against_reference(
 ) -> dict[str, dict[str, dict[str, PairedComparison]]]:
     """Arm -> list -> metric -> what the arm adds to its reference; of what one of them has not been asked for there is none.
 
-    The primary comparisons of the family are corrected together.
+    The primary comparisons of the family are corrected together. They are all there, if need be without a user: the family was
+    declared with them, and is no smaller for what one of them was not asked for.
     """
     values = table.pivot_table(index="user_id", columns=["arm", "list"], values=list(declared.metrics))
     found: dict[str, dict[str, dict[str, PairedComparison]]] = {}
@@ -60,10 +57,13 @@ def against_reference(
         for name in declared.lists:
             for metric in declared.metrics:
                 keys = [(metric, arm, name), (metric, reference, name)]
-                if any(key not in values for key in keys):
-                    continue
-                pair = values[keys].dropna().to_numpy(dtype=np.float64)
                 primary = (name, metric) == (declared.list, declared.metric)
+                if all(key in values for key in keys):
+                    pair = values[keys].dropna().to_numpy(dtype=np.float64)
+                elif primary:
+                    pair = np.empty((0, 2))
+                else:
+                    continue
                 found[arm][name][metric] = compare(
                     pair[:, 0],
                     pair[:, 1],
@@ -73,9 +73,8 @@ def against_reference(
                     alpha=declared.alpha,
                     power=declared.power,
                 )
-    family = [arm for arm in declared.family if declared.metric in found[arm][declared.list]]
-    together = corrected([found[arm][declared.list][declared.metric] for arm in family])
-    for arm, each in zip(family, together, strict=True):
+    together = corrected([found[arm][declared.list][declared.metric] for arm in declared.family])
+    for arm, each in zip(declared.family, together, strict=True):
         found[arm][declared.list][declared.metric] = each
     return found
 

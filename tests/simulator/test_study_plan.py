@@ -164,3 +164,20 @@ def test_a_mistake_is_told_with_its_line(text, message, tmp_path, capsys):
 def test_a_plan_without_arms_is_a_mistake(tmp_path):
     told = simulate(tmp_path / "run", "study={planned_users: 40}")
     assert (told.code, "study should be left out where there are no arms" in told.err) == (2, True)
+
+
+def test_an_arm_that_is_not_asked_for_the_primary_metric_stays_in_the_family_and_is_told(tmp_path):
+    arms = (
+        "arms={b: {}, only ranked: {prompts.feedback: template_3}, a: {prompts.feedback: template_a}, "
+        "x: {users.standin.noise: 3}}"
+    )
+    slates = ("slates={source: held_out, size: 4}", "refinement.policy=replace", "cold_start.lengths=null")
+    run = simulate(tmp_path / "run", arms, *slates, "study={primary: f1}")
+    assert run.code == 0, run.err
+    study, found = run.summary["study"], run.summary["against_reference"]
+    assert (study["users"], study["interim"], len(study["family"])) == (USERS, False, 3)
+    lost = found["only ranked"]["audience"]["f1"]
+    assert (lost["users"], lost["difference"], lost["p_holm"]) == (0, None, None)
+    assert "  only ranked: not compared, no user has the metric in both arms" in run.out
+    tested = found["x"]["audience"]["f1"]
+    assert tested["p_holm"] == pytest.approx(min(1, 3 * tested["p"])), "held to all three"
