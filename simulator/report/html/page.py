@@ -8,6 +8,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import altair as alt
 import jinja2
 import pandas as pd
 import vl_convert
@@ -43,7 +44,8 @@ _THEMED = {
     "black": "currentColor",
 }
 """Colours of figures that follow the page's light or dark theme."""
-_MADE_IDS = re.compile(r"\b(clip|gradient_|gradient)\d+\b")
+_MADE_IDS = re.compile(r'(?:(?<= id=")|(?<=url\(#))(clip|gradient_|gradient)\d+\b')
+"""Where Vega names and refers to something, not in the words of a figure: an arm may be called clip1."""
 _PIXELS = 3
 """Of a PNG for each point: sharp on paper."""
 
@@ -95,7 +97,7 @@ def write_figures(path: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for figure in figures(summary, metrics, pd.read_parquet(run.per_user)):
-        spec = figure.chart.to_dict()
+        spec = _spec(figure)
         for ending, content in (
             ("vl.json", json.dumps(spec, indent=1, sort_keys=True).encode()),
             ("svg", vl_convert.vegalite_to_svg(spec).encode()),
@@ -158,9 +160,16 @@ def _script(value: Mapping[str, Any]) -> Any:
     return _raw(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
+def _spec(figure: Figure) -> dict[str, Any]:
+    """Vega-Lite, with all its data: Altair refuses more than 5,000 rows, which a few thousand users in several arms have."""
+    with alt.data_transformers.disable_max_rows():
+        spec: dict[str, Any] = figure.chart.to_dict()
+    return spec
+
+
 def _svg(figure: Figure) -> Any:
     """A figure in the page's own colours; Vega escapes what is text in it."""
-    svg = vl_convert.vegalite_to_svg(figure.chart.to_dict())
+    svg = vl_convert.vegalite_to_svg(_spec(figure))
     svg = svg.replace('fill="white"', 'fill="none"')
     for colour, themed in _THEMED.items():
         for attribute in ("fill", "stroke"):

@@ -6,6 +6,7 @@ import html
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from damaged_runs import edited
@@ -161,3 +162,27 @@ def test_a_call_that_is_not_in_the_journal_is_said_to_be_lost(run, tmp_path):
     edited(again.path / "calls.jsonl", lambda lines: lines[1:])
     turns = pieces_of(write_page(again.path).read_text())
     assert [turn["calls"][0]["error"] for turn in turns].count("this call is not in the journal") == 1
+
+
+def test_many_users_in_several_arms_have_a_figure(run, tmp_path):
+    """A dot for each pair of values: some ten thousand, where Altair draws no more than 5,000 unless told otherwise."""
+    again = replay(run, tmp_path / "many")
+    generator = np.random.default_rng(0)
+    tables = [
+        pd.DataFrame({"arm": arm, "list": "refined", "user_id": np.arange(12_000), "ndcg@5": generator.random(12_000)})
+        for arm in ("template b", "template <a>")
+    ]  # fmt: skip
+    pd.concat(tables).to_parquet(again.path / "per_user.parquet")
+    assert 'id="figure-users"' in write_page(again.path).read_text()
+
+
+def test_words_of_a_figure_are_no_names_of_its_parts(tmp_path):
+    arms = 'arms={"b": {}, "clip1": {"prompts.feedback": "template_a"}}'
+    page = write_page(simulate(tmp_path / "run", arms, "cold_start.lengths=null").path).read_text()
+    assert page.count(">clip1</text>") > 1
+    assert "-clip1" not in page
+    names = re.findall(r' id="(\w+-(?:clip|gradient_?)\d+)"', page)
+    used = re.findall(r"url\(#([^)]*)\)", page)
+    assert names
+    assert len(names) == len(set(names))
+    assert set(used) <= set(names)
