@@ -46,6 +46,10 @@ _THEMED = {
 """Colours of figures that follow the page's light or dark theme."""
 _MADE_IDS = re.compile(r'(?:(?<= id=")|(?<=url\(#))(clip|gradient_|gradient)\d+\b')
 """Where Vega names and refers to something, not in the words of a figure: an arm may be called clip1."""
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
 _PIXELS = 3
 """Of a PNG for each point: sharp on paper."""
 
@@ -112,9 +116,13 @@ def write_figures(path: Path, folder: Path) -> list[Path]:
 
 
 def _write_table(table: Table, folder: Path) -> Iterator[Path]:
+    # Neither writer sees to it by itself: a sign of Markdown in a cell, and of LaTeX in the caption, whose per cent sign would take
+    # the rest of its line away.
+    cells = table.rows.map(lambda cell: cell.replace("|", r"\|"))
+    caption = table.title.translate(_LATEX)
     texts = {
-        "md": table.rows.to_markdown(index=False, disable_numparse=True) + "\n",
-        "tex": table.rows.to_latex(index=False, escape=True, caption=table.title, label=f"tab:{table.name}"),
+        "md": cells.to_markdown(index=False, disable_numparse=True) + "\n",
+        "tex": table.rows.to_latex(index=False, escape=True, caption=caption, label=f"tab:{table.name}"),
     }
     for ending, text in texts.items():
         file = folder / f"{table.name}.{ending}"

@@ -13,7 +13,8 @@ from damaged_runs import edited
 from small_runs import replay, simulate
 
 from simulator.report.__main__ import main
-from simulator.report.html.page import write_page
+from simulator.report.html.page import _write_table, write_page
+from simulator.report.tables import Table
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> & \"quotes\""
 ARMS = '{"template b": {}, "template <a>": {"prompts.feedback": "template_a"}}'
@@ -112,6 +113,8 @@ def test_the_command_writes_files_for_a_paper(run, tmp_path, capsys):
     assert (folder / "lists.pdf").read_bytes().startswith(b"%PDF")
     assert r"template <a>" in (folder / "comparison.tex").read_text()
     assert r"\begin{tabular}" in (folder / "comparison.tex").read_text()
+    captions = re.findall(r"\\caption\{(.*)\}", (folder / "metrics.tex").read_text())
+    assert captions == [r"Metrics of every list; mean [95 \% interval]"], "an unescaped % is a comment"
     found = pd.read_parquet(folder / "comparison.parquet").set_index(["arm", "list", "metric"])
     told = run.summary["against_reference"]["template <a>"]["refined"]["ndcg@5"]
     assert found.loc[("template <a>", "refined", "ndcg@5"), "difference"] == pytest.approx(told["difference"])
@@ -186,3 +189,13 @@ def test_words_of_a_figure_are_no_names_of_its_parts(tmp_path):
     assert names
     assert len(names) == len(set(names))
     assert set(used) <= set(names)
+
+
+def test_names_are_no_markup_of_tables_for_a_paper(tmp_path):
+    table = Table(
+        "odd", "50 % of a_b & {c} \\d", pd.DataFrame({"arm": ["a|b", "c_d"], "value": ["1", "2"]}), pd.DataFrame()
+    )  # fmt: skip
+    assert [file.suffix for file in _write_table(table, tmp_path)] == [".md", ".tex", ".parquet"]
+    rows = (tmp_path / "odd.md").read_text().splitlines()[2:]
+    assert [re.split(r"(?<!\\)\|", row)[1].strip() for row in rows] == [r"a\|b", "c_d"]
+    assert r"\caption{50 \% of a\_b \& \{c\} \textbackslash{}d}" in (tmp_path / "odd.tex").read_text()
