@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,11 +21,14 @@ from rich.progress import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.console import Console
-
 
 _QUIET_SECONDS = 30.0
 """Between two lines of progress where there is no terminal to draw a bar on."""
+
+
+def plain_console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """A console on which names of arms, files and data stand as they are: rich would take `[k=3]` in one for markup, and leave it out."""
+    return Console(stderr=stderr, quiet=quiet, markup=False, emoji=False)
 
 
 class Stages:
@@ -39,16 +43,16 @@ class Stages:
         """Time a stage. The value is a callback (done, planned, note) that moves its bar."""
         began = told = time.perf_counter()
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         terminal = self.console.is_terminal
         if not terminal:
-            self.console.print(f"{name} ...", highlight=False)
+            self._tell(f"{name} ...")
         with Progress(*columns, console=self.console, transient=True, disable=not terminal) as bars:
             task = bars.add_task(name, total=None, note="")
 
@@ -58,12 +62,15 @@ class Stages:
                     bars.update(task, completed=done, total=planned, note=note)
                 elif time.perf_counter() - told > _QUIET_SECONDS:
                     told = time.perf_counter()
-                    self.console.print(f"  {done} of {planned}{', ' + note if note else ''}", highlight=False)
+                    self._tell(f"  {done} of {planned}{', ' + note if note else ''}")
 
             yield advance
         seconds = time.perf_counter() - began
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
-        self.console.print(f"{name}: {seconds:.1f} s", highlight=False)
+        self._tell(f"{name}: {seconds:.1f} s")
+
+    def _tell(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, emoji=False)
 
 
 def peak_mib() -> float:

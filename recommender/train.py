@@ -61,8 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from recommender.configuration import Setup
     from recommender.pipeline import (
         build_recommender,
@@ -71,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
         prepare_data,
         train_recommender,
     )
-    from recommender.stages import Stages
+    from recommender.stages import Stages, plain_console
     from recommender.trained_directory import TrainedDirectory, require_begun, write_json, write_text
     from recommender.training import pick_device, save
     from recommender.training.distributed import launched_by_torchrun
@@ -81,7 +79,7 @@ def _train(options: argparse.Namespace) -> None:
     setup = read(Setup, resumed.scenario if resumed else options.scenario, options.overrides)
     check_recommender(setup)
     with launched_by_torchrun(pick_device(setup.recommender.device).type == "cuda") as ranks:
-        console = Console(stderr=True, quiet=not ranks.first)
+        console = plain_console(stderr=True, quiet=not ranks.first)
         if setup.model_extra:
             console.print(f"not read here: {', '.join(setup.model_extra)}", highlight=False)
         stages = Stages(console)

@@ -42,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare and return the exit code."""
     options = parser().parse_args(arguments)
     # Imported after the command line is read: a misspelt option need not wait.
-    from rich.console import Console
-
+    from recommender.stages import plain_console
     from recommender.trained_directory import DirectoryError
     from simulator.finished_runs import MismatchError, compare_runs
     from simulator.report.terminal import show_comparison
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     for note in found["notes"]:
         print(f"note: {note}", file=sys.stderr if options.json else sys.stdout)
-    show_comparison(Console(stderr=options.json), found)
+    show_comparison(plain_console(stderr=options.json), found)
     if options.json:
         print(json.dumps(found, ensure_ascii=False))
     return COMPLETE

@@ -116,14 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from recommender.stages import Stages
+    from recommender.stages import Stages, plain_console
     from simulator.experiment import replay, resume, run
     from simulator.report.terminal import show
     from simulator.scenario import load
 
-    errors = Console(stderr=True)
+    errors = plain_console(stderr=True)
     stages = Stages(errors)
     if options.replay:
         # Not checked for what only training and asking need: a replay does neither.
@@ -133,7 +131,12 @@ def _run(options: argparse.Namespace) -> int:
         outcome = resume(options.resume, *_asked(options), stages, _sending(options))
     else:
         outcome = run(_scenario(options), options.out, stages, _sending(options))
-    show(errors if options.json else Console(), outcome.summary, outcome.metrics, outcome.scenario.cutoffs)
+    show(
+        errors if options.json else plain_console(),
+        outcome.summary,
+        outcome.metrics,
+        outcome.scenario.cutoffs,
+    )
     where = f"run directory: {outcome.directory.path}"
     if not (options.no_report or outcome.was_complete):
         # Imported here: a run need not wait for what draws figures until it has some.
@@ -165,15 +168,13 @@ def _run(options: argparse.Namespace) -> int:
 def _forecast(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from rich.console import Console
-
-    from recommender.stages import Stages
+    from recommender.stages import Stages, plain_console
     from simulator.experiment import forecast, forecast_rest
     from simulator.forecast import power_of_study
     from simulator.report.terminal import show_forecast
     from simulator.scenario import load
 
-    errors = Console(stderr=True)
+    errors = plain_console(stderr=True)
     stages, sending = Stages(errors), _sending(options)
     if options.resume:
         directory, found = forecast_rest(options.resume, *_asked(options), stages, sending)
@@ -183,7 +184,7 @@ def _forecast(options: argparse.Namespace) -> int:
         print(f"{directory.path}: this run is complete; nothing is left to pay for", file=sys.stderr)
         return COMPLETE
     power = power_of_study(load(directory.scenario))
-    show_forecast(errors if options.json else Console(), found, sending.caps, power)
+    show_forecast(errors if options.json else plain_console(), found, sending.caps, power)
     if options.json:
         told = {"forecast": asdict(found), "power": None if power is None else asdict(power)}
         print(json.dumps({"path": str(directory.path), **told}, ensure_ascii=False))

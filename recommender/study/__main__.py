@@ -67,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from rich.console import Console
-
-    from recommender.stages import Stages
+    from recommender.stages import Stages, plain_console
     from recommender.study.arms import expand
     from recommender.study.directory import StudyDirectory
     from recommender.study.figure import write_figure
@@ -81,7 +79,7 @@ def _study(options: argparse.Namespace) -> None:
 
     resumed = StudyDirectory(require_begun(options.resume)) if options.resume else None
     study, arms = expand(read_document(resumed.scenario if resumed else options.scenario, options.overrides))
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     if study.model_extra:
         console.print(f"not read here: {', '.join(study.model_extra)}", highlight=False)
     stages = Stages(console)

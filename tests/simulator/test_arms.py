@@ -9,6 +9,7 @@ from small_runs import SCENARIO, go_on, replay, simulate
 from recommender.pipeline import reopen
 from recommender.trained_directory import TrainedDirectory
 from simulator import outcome, proposing, recommenders
+from simulator.compare import main as compare_main
 from simulator.run import main
 from simulator.transcript.journal import CallJournal
 
@@ -308,3 +309,18 @@ def test_a_mistake_is_told_with_its_line_before_anything_is_made(text, message, 
     assert main([str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_names_in_brackets_stand_whole_on_the_terminal(tmp_path, capsys):
+    names = ("UiM [k=3]", "[/x]", "a :smile:")
+    arms = f"arms={{'{names[0]}': {{}}, '{names[1]}': {{prompts.feedback: template_a}}, '{names[2]}': {{}}}}"
+    run = simulate(tmp_path / "[bold]", arms, "cold_start.lengths=null")
+    assert run.code == 0, run.err
+    for name in names:
+        assert f"\n{name}: 12 users" in run.out
+        assert f"\n{name}, test" in run.out
+    assert "difference to UiM [k=3]: paired over users" in run.out
+    assert compare_main([str(run.path)]) == 0
+    printed = capsys.readouterr().out
+    assert "difference to UiM [k=3]: paired over users" in printed
+    assert "\n[/x]" in printed
