@@ -51,7 +51,7 @@ class Replies:
         group.statuses[turn.status] += 1
         sums = group.sums
         sums["fallback"] += turn.fallback
-        sums["offered"] += len(turn.slate)
+        sums["offered"] += len(turn.slate) * turn.decides
         sums["accepted"] += len(turn.accepted)
         sums["asked"] += turn.reflection is not None
         sums["noted"] += turn.noted
@@ -59,7 +59,10 @@ class Replies:
             sums[name] += getattr(turn, name)
 
     def told(self) -> dict[str, dict[str, Any]]:
-        """By "arm, phase": planned turns, parse statuses, fallbacks, share accepted, and what parsing had to count."""
+        """By "arm, phase": planned turns, parse statuses, fallbacks, share accepted, and what parsing had to count.
+
+        The share is None where accepting was not asked for.
+        """
         return {f"{arm}, {phase}": group.told() for (arm, phase), group in self._groups.items()}
 
 

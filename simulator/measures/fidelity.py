@@ -114,9 +114,8 @@ def acceptance_by_rating(turns: Iterable[Turn], seed: int) -> dict[str, dict[str
 
 
 def _decisions(turn: Turn) -> Iterator[_Decisions]:
-    said = turn.accepted or turn.rejected or turn.undecided
     preferred = _preferred(turn)
-    taken = frozenset(turn.accepted) if said or turn.fallback else None
+    taken = frozenset(turn.accepted) if turn.decides else None
     yield AUDIENCE, taken, preferred
     if not turn.fallback:
         yield PARSED_ONLY, taken, preferred

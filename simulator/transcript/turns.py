@@ -103,6 +103,12 @@ class Turn:
         return tuple(part.request for part in self.parts) or (self.request,)
 
     @property
+    def decides(self) -> bool:
+        """Whether accepting was asked for: an answer then sorts the candidates, and where none can be used some null user has."""
+        said = self.accepted or self.rejected or self.undecided
+        return bool(said) or (self.fallback and any(self.nulls_accepted.values()))
+
+    @property
     def place(self) -> Place:
         """What it belongs to."""
         return (self.arm, self.phase, self.replicate, self.round, self.user_id)

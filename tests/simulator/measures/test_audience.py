@@ -41,6 +41,12 @@ def test_no_slate_has_no_acceptance():
     assert replies([turn(slate=())])["history-5, test"]["acceptance"] is None
 
 
+def test_who_was_asked_for_a_ranking_only_has_no_acceptance():
+    ranked = turn(undecided=(), nulls_accepted={"echo": ()})
+    failed = turn(status="failed", fallback=True, ranking=(), undecided=(), nulls_accepted={"echo": ()})
+    assert replies([ranked, failed])["history-5, test"]["acceptance"] is None
+
+
 def test_calls_are_counted_once_and_missing_token_counts_told():
     answer = completion()
     uncounted = Completion("ok", "stop", Usage(None, 5), "other-model")

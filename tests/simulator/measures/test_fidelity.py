@@ -104,6 +104,12 @@ def test_what_was_not_asked_is_not_measured():
         name: {"auc"} for name in ("audience", "audience_parsed_only", "echo", "random")
     }
     assert acceptance_by_rating([ranked], 0) == {}
+    failed = task(
+        user_id="u2", status="failed", fallback=True, undecided=(), nulls_accepted={"echo": (), "random": ()}
+    )
+    both = summarise(per_user([ranked, failed]), 0)["history-5"]["audience"]
+    assert set(both) == {"auc"}, "a turn that failed would have been asked no more"
+    assert acceptance_by_rating([ranked, failed], 0) == {}
     (pairs,) = paired_differences(per_user([ranked]), 0).values()
     assert {name: set(entry) for name, entry in pairs.items()} == {
         "audience - random": {"auc"},
