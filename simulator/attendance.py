@@ -107,8 +107,11 @@ class Attendance:
 
 
 def accepted_share(turn: Turn) -> float | None:
-    """Of the list that was shown, the share that its user accepted; None of a turn without a usable answer, which says nothing."""
-    if turn.fallback or not turn.final:
+    """Of the list that was shown, the share that its user accepted.
+
+    None of a turn without a usable answer, or one that was asked for a ranking only: they say nothing of it.
+    """
+    if turn.fallback or not turn.final or not turn.decides:
         return None
     accepted = frozenset(turn.accepted)
     return sum(item in accepted for item in turn.final) / len(turn.final)

@@ -75,6 +75,7 @@ def test_satisfaction_moves_towards_what_a_page_was_worth():
 
 def test_a_turn_without_a_usable_answer_says_nothing_of_satisfaction():
     assert accepted_share(turn(fallback=True)) is None
+    assert accepted_share(turn(undecided=())) is None, "asked for a ranking only"
     assert accepted_share(turn(accepted=("a", "e"))) == 0.5
 
 
