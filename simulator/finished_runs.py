@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from simulator.scenario import Arm, Scenario
     from simulator.transcript.turns import Turn
 
-_FIRST_ROUND = 1
-
 
 class MismatchError(ValueError):
     """Runs that cannot be compared: which, in what they differ, and what to do."""
@@ -32,7 +31,7 @@ class MismatchError(ValueError):
 
 @dataclass
 class _Run:
-    """What is read of one run. The first test round is the one whose targets and slates do not depend on answers."""
+    """What is read of one run. A user's first turn, which need not be in the first round, has targets that do not depend on answers."""
 
     path: Path
     label: str
@@ -41,9 +40,9 @@ class _Run:
     data: str
     """Hash of the data."""
     targets: dict[str, frozenset[str]] = field(default_factory=dict)
-    """By user, in the first test round."""
+    """By user, in its first turn."""
     asked: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    """By arm and user, the candidates in the order that was shown, in the first test round."""
+    """By arm and user, the candidates in the order that was shown, in its first turn there."""
 
     @property
     def arms(self) -> list[Arm]:
@@ -72,9 +71,8 @@ class _Run:
         for turn in read_turns(RunDirectory(self.path).turns):
             if turn.phase != "test":
                 continue
-            if turn.round == _FIRST_ROUND:
-                self.targets[turn.user_id] = frozenset(turn.targets)
-                self.asked.setdefault(names[turn.arm], {})[turn.user_id] = turn.shown
+            self.targets.setdefault(turn.user_id, frozenset(turn.targets))
+            self.asked.setdefault(names[turn.arm], {}).setdefault(turn.user_id, turn.shown)
             yield turn
 
 
@@ -204,7 +202,9 @@ def _check_targets(runs: Sequence[_Run], users: set[str]) -> None:
 def _note_slates(
     runs: Sequence[_Run], references: Mapping[str, str], users: set[str], notes: list[str]
 ) -> None:
-    asked = {arm: shown for run in runs for arm, shown in run.asked.items()}
+    # Of a population of which nobody came, nothing is known.
+    asked = defaultdict[str, dict[str, tuple[str, ...]]](dict)
+    asked.update((arm, shown) for run in runs for arm, shown in run.asked.items())
     for arm, reference in references.items():
         same = sum(asked[arm].get(user) == asked[reference].get(user) for user in users)
         if same < len(users):

@@ -54,6 +54,16 @@ def test_a_run_with_arms_needs_no_other(runs, compare):
     }
 
 
+def test_users_who_come_after_the_first_round_are_compared_too(tmp_path, compare):
+    arms = "arms={b: {}, a: {prompts.feedback: template_a}}"
+    run = simulate(tmp_path / "run", WHOLE, arms, "rounds=3", "population={activity: 0.5}")
+    first = {turn["user_id"] for turn in run.turns if turn["round"] == 1}
+    assert len(first) < len({turn["user_id"] for turn in run.turns})
+    found = json.loads(compare(run.path, "--json")[1])
+    assert found["study"] == run.summary["study"]
+    assert found["against_reference"] == run.summary["against_reference"]
+
+
 def test_arms_of_several_runs_are_told_apart_by_the_runs(runs, compare):
     code, out, _ = compare(runs / "a", runs / "both", "--primary", "hr@3")
     assert code == 0
