@@ -119,6 +119,7 @@ def _run(options: argparse.Namespace) -> int:
     from recommender.stages import Stages, plain_console
     from simulator.experiment import replay, resume, run
     from simulator.report.terminal import show
+    from simulator.report.words import without_answer
     from simulator.scenario import load
 
     errors = plain_console(stderr=True)
@@ -158,7 +159,7 @@ def _run(options: argparse.Namespace) -> int:
     elif outcome.failed_share > tolerated:
         return _fail(
             f"{outcome.failed_share:.1%} of the turns brought no usable answer, more than tolerance.failed allows "
-            f"({tolerated:.1%}); they count with the recommender's own list. Calls that failed are made again with: "
+            f"({tolerated:.1%}); they {without_answer(outcome.summary)}. Calls that failed are made again with: "
             f"python -m simulator.run --resume {outcome.directory.path} --retry-errors",
             TOO_MANY_FAILURES,
         )

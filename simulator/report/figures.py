@@ -11,6 +11,7 @@ from recommender.study.style import ACCENT, INK, MUTED, PALETTE
 from simulator.measures.fidelity import AUDIENCE
 from simulator.measures.meters import ACCEPTED_POPULARITY, ECHO, POPULARITY
 from simulator.report.curves import SAYS, curves_chart
+from simulator.report.words import without_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -201,7 +202,7 @@ def _statuses(summary: Mapping[str, Any]) -> Figure:
     return Figure(
         "statuses",
         "How replies could be read",
-        "ok, repaired and partial carry a decision; the others, and calls that failed, do not, and count with the recommender's own list.",
+        f"ok, repaired and partial carry a decision; the others, and calls that failed, do not, and {without_answer(summary)}.",
         chart,
     )
 

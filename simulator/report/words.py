@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+def without_answer(summary: Mapping[str, Any]) -> str:
+    """What turns without a usable answer count as."""
+    if summary.get("fidelity") is not None:
+        return "count as answers that prefer and accept nothing"
+    return "count with the recommender's own list"
+
+
 def findings(summary: Mapping[str, Any]) -> list[str]:
     """Sentences, the answer first."""
     found: list[str] = []
@@ -45,7 +52,7 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
     )
     if failed:
         found.append(
-            f"{failed:,} of {planned:,} turns ({failed / planned:.1%}) brought no usable answer; they count with the recommender's own list."
+            f"{failed:,} of {planned:,} turns ({failed / planned:.1%}) brought no usable answer; they {without_answer(summary)}."
         )
     return found
 

@@ -1,6 +1,7 @@
 """The same study against a real HTTP server of the OpenAI protocol, in good and in bad health."""
 
 import hashlib
+import html
 import json
 import socket
 
@@ -8,6 +9,7 @@ import pytest
 from small_runs import CANARY, KEY_VARIABLE, replay, said, study
 
 from agents.testing.openai_server import Fault, seeded_faults
+from simulator.report.html.page import write_page
 
 pytestmark = pytest.mark.usefixtures("endpoint_environment")
 
@@ -70,6 +72,27 @@ def test_a_server_that_is_down_ends_the_run_at_once_and_loses_nothing(tmp_path):
     assert "Traceback" not in run.err
     assert 1 <= len(run.calls) <= 4, "those that were under way, and no more"
     assert all(call["halting"] and "no connection" in call["error"] for call in run.calls)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "as_what"),
+    [
+        ((), "count with the recommender's own list"),
+        (
+            ("slates={source: held_out, size: 4}", "refinement={policy: replace}"),
+            "count as answers that prefer and accept nothing",
+        ),
+    ],
+)
+def test_failures_are_told_as_what_they_count(overrides, as_what, openai_server, tmp_path):
+    server = openai_server(faults=[Fault.ERROR_500] * 1000)
+    arms = ("arms={a: {}, b: {prompts.feedback: template_a}}", "cold_start.lengths=null")
+    run = study(tmp_path / "run", server.base_url, "users.attempts=1", *arms, *overrides)
+    assert run.code == 3
+    assert f"; they {as_what}. Calls that failed" in run.err
+    page = html.unescape(write_page(run.path).read_text())
+    assert f"24 of 24 turns (100.0%) brought no usable answer; they {as_what}." in page
+    assert f"and calls that failed, do not, and {as_what}." in page
 
 
 def test_a_server_that_answers_nothing_leaves_a_complete_record_of_failures(openai_server, tmp_path):

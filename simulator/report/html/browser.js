@@ -110,7 +110,7 @@
     const counts = Object.entries(said.counts).map(([name, count]) => `${count} ${name}`).join(", ");
     const line = element("p", `round ${turn[ROUND]}, replicate ${turn[REPLICATE]}: `, "quiet");
     line.append(element("strong", status, USABLE.has(status) ? "yes" : "no"), counts ? ` (${counts})` : "");
-    if (said.fallback) line.append("; no usable answer, so the recommender's own list is shown");
+    if (said.fallback) line.append("; no usable answer, so the candidates stay in the order that they were proposed in");
     part.append(line);
     if (said.error) part.append(element("p", said.error, "no"));
     for (const [number, call] of said.calls.slice(0, 3).entries()) {
