@@ -105,12 +105,17 @@ def acceptance_by_rating(turns: Iterable[Turn], seed: int) -> dict[str, dict[str
     result: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
     for (arm, name), group in shares.items():
         entry = {}
-        for label in sorted(group):
+        for label in sorted(group, key=rating_order):
             users = group[label].values()
             mean = mean_interval(np.array([np.mean(flags) for flags in users]), seed)
             entry[label] = {"items": sum(map(len, users)), "users": len(users), **mean._asdict()}
         result.setdefault(arm, {})[name] = entry
     return result
+
+
+def rating_order(label: str) -> tuple[bool, float]:
+    """Key that sorts ratings as numbers, 10 behind 9, and "unrated" last."""
+    return (True, 0.0) if label == UNRATED else (False, float(label))
 
 
 def _decisions(turn: Turn) -> Iterator[_Decisions]:

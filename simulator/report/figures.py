@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from recommender.study.style import ACCENT, INK, MUTED, PALETTE
-from simulator.measures.fidelity import AUDIENCE
+from simulator.measures.fidelity import AUDIENCE, rating_order
 from simulator.measures.meters import ACCEPTED_POPULARITY, ECHO, POPULARITY
 from simulator.report.curves import SAYS, curves_chart
 from simulator.report.words import without_answer
@@ -328,11 +328,12 @@ def _by_rating(summary: Mapping[str, Any]) -> Figure | None:
     ]
     if not rows:
         return None
+    ratings = sorted({str(row["rating"]) for row in rows}, key=rating_order)
     chart = (
         alt.Chart(pd.DataFrame(rows))
         .mark_line(point=True)
         .encode(
-            x=alt.X("rating:O", title="real rating", axis=alt.Axis(labelAngle=0)),
+            x=alt.X("rating:O", title="real rating", sort=ratings, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("mean:Q", title="share accepted", scale=alt.Scale(domain=[0, 1])),
             color=alt.Color("who:N", title=None, sort=None, scale=alt.Scale(range=list(PALETTE))),
             tooltip=["arm:N", "who:N", "rating:O", "mean:Q"],

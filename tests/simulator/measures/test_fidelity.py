@@ -14,6 +14,7 @@ from turns_made import turn
 from simulator.measures.fidelity import acceptance_by_rating, acceptance_measures, auc, per_user
 from simulator.measures.ranking import paired_differences, summarise
 from simulator.measures.verdict import fidelity_verdict, verdicts
+from simulator.report.figures import _by_rating
 
 SLATE = tuple("abcd")
 FLAGS = arrays(np.bool_, (3, 6))
@@ -146,6 +147,15 @@ def test_acceptance_by_real_rating_recovers_a_planted_habit():
     for rating, rate in share.items():
         assert found[rating]["items"] == found[rating]["users"] == 400
         assert found[rating]["low"] < rate < found[rating]["high"]
+
+
+def test_ratings_stand_in_the_order_of_their_numbers():
+    rated = task(accepted=SLATE, undecided=(), ratings={"a": 10.0, "b": 9.0, "d": 0.5})
+    found = acceptance_by_rating([rated], 0)["history-5"]
+    assert [list(ratings) for ratings in found.values()] == [["0.5", "9", "10", "unrated"]] * len(found)
+    summary = {"fidelity": {"by_rating": {"history-5": {"audience": found["audience"]}}}}
+    (figure,) = [each for each in [_by_rating(summary)] if each is not None]
+    assert figure.chart.to_dict()["spec"]["encoding"]["x"]["sort"] == ["0.5", "9", "10", "unrated"]
 
 
 def test_the_verdict_says_yes_no_or_how_many_users_it_would_take():
