@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -42,7 +43,8 @@ def document(study: CaseStudy, figures: str = ".") -> str:
     """The Markdown; `figures` is the folder of the figures, from where it lies."""
     users = " and ".join(markdown(case.user_id) for case in study.cases)
     told = list(case_figures(study))
-    images = [f"![{each.title}]({figures}/{each.name}.svg)".replace("(./", "(") for each in told]
+    # Quoted: a space or a bracket in the name of a folder would end the address.
+    images = [f"![{each.title}]({quote(figures)}/{each.name}.svg)".replace("(./", "(") for each in told]
     parts = [
         f"# Case study: users {users} on {markdown(study.data)}",
         _heading(study),

@@ -52,6 +52,11 @@ def told(capsys):
     return call
 
 
+def test_a_folder_of_figures_may_have_any_name(study):
+    text = document(study, "../my figures (new)")
+    assert "](../my%20figures%20%28new%29/fig6_interests.svg)" in text
+
+
 def first_turn(run, user, arm="history-5"):
     return next(
         turn
