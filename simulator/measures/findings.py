@@ -24,7 +24,7 @@ def study_told(declared: Declared, users: int) -> dict[str, Any]:
     looked = (
         f"interim, {users:,} of {declared.planned_users:,} planned users: no final result"
         if interim
-        else f"{users:,} users{', as planned' * declared.by_scenario}"
+        else f"{users:,} users{_planned(declared, users)}"
     )
     chosen = "declared in the scenario" if declared.by_scenario else "not declared beforehand"
     return {
@@ -39,6 +39,16 @@ def study_told(declared: Declared, users: int) -> dict[str, Any]:
         "interim": interim,
         "text": f"{looked}; primary: {metric_of(declared)}, {family}, {chosen}",
     }
+
+
+def _planned(declared: Declared, users: int) -> str:
+    if not declared.by_scenario:
+        return ""
+    return (
+        ", as planned"
+        if users == declared.planned_users
+        else f", more than the {declared.planned_users:,} planned"
+    )
 
 
 def metric_of(declared: Declared) -> str:
@@ -65,7 +75,9 @@ def finding(arm: str, found: PairedComparison, declared: Declared) -> str:
     told = f"{told}; p {_p(found.p)}{corrected}: {'a difference is shown' if shown else 'no difference is shown'}"
     if shown or found.smallest_detectable is None:
         return told
-    reach = f"{found.users:,} users show one of {found.smallest_detectable:.4f} or more with {declared.power:.0%} power"
+    # Holm holds the smallest p of a family to less than alpha, at which fewer differences are found.
+    alone = ", were it tested alone" if len(declared.family) > 1 else ""
+    reach = f"{found.users:,} users show one of {found.smallest_detectable:.4f} or more with {declared.power:.0%} power{alone}"
     if found.users_needed is None:
         return f"{told}. {reach}"
     wanted = abs(found.difference) if declared.smallest_effect is None else declared.smallest_effect

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
+from simulator.measures.arms import against_reference
 from simulator.measures.comparison import RESAMPLES, compare, corrected, randomisation_p
+from simulator.measures.findings import finding, study_told
 from simulator.measures.power import power_of, smallest_detectable, users_needed
+from simulator.scenario.declared import Declared
 
 UNCERTAIN = ("low", "high", "d_z", "smallest_detectable", "users_needed")
 
@@ -184,10 +187,48 @@ def test_the_papers_users_can_show_a_difference_in_hits_of_a_point_where_a_tenth
     assert found.users_needed > 3 * 6_040, "for the 0.6 points between its two prompts"
 
 
-def test_a_table_in_another_order_gives_the_same():
-    from simulator.measures.arms import against_reference
-    from simulator.scenario.declared import Declared
+def declared(**fields):
+    return Declared(
+        **{
+            "by_scenario": True,
+            "list": "refined",
+            "metric": "ndcg@5",
+            "references": {"b": "a", "c": "a"},
+            "family": ("b",),
+            "planned_users": 25,
+            "alpha": 0.05,
+            "power": 0.8,
+            "smallest_effect": None,
+            "lists": ("refined",),
+            "metrics": ("hr@5", "ndcg@5"),
+            **fields,
+        }
+    )
 
+
+def test_what_users_show_in_a_family_is_told_as_of_one_comparison():
+    found = corrected([compare(*pair(1), 0)] * 2)[0]
+    assert found.p_holm > 0.05
+    reach = f"40 users show one of {found.smallest_detectable:.4f} or more with 80% power"
+    assert f". {reach}; " in finding("b", found, declared())
+    assert f". {reach}, were it tested alone; " in finding("b", found, declared(family=("b", "c")))
+
+
+@pytest.mark.parametrize(
+    ("users", "told"),
+    [
+        (24, "interim, 24 of 25 planned users: no final result"),
+        (25, "25 users, as planned"),
+        (26, "26 users, more than the 25 planned"),
+    ],
+)
+def test_users_are_told_beside_those_that_were_planned(users, told):
+    assert study_told(declared(), users)["text"].startswith(f"{told}; ")
+    if users >= 25:
+        assert study_told(declared(by_scenario=False), users)["text"].startswith(f"{users} users; ")
+
+
+def test_a_table_in_another_order_gives_the_same():
     generator = np.random.default_rng(10)
     table = pd.DataFrame(
         [
@@ -196,19 +237,7 @@ def test_a_table_in_another_order_gives_the_same():
             for user, value in enumerate(ndcg(generator, 25))
         ]
     )
-    plan = Declared(
-        by_scenario=True,
-        list="refined",
-        metric="ndcg@5",
-        references={"b": "a", "c": "a"},
-        family=("b",),
-        planned_users=25,
-        alpha=0.05,
-        power=0.8,
-        smallest_effect=None,
-        lists=("refined",),
-        metrics=("hr@5", "ndcg@5"),
-    )
+    plan = declared()
     found = against_reference(table, plan, 0)
     assert against_reference(table.sample(frac=1, random_state=1), plan, 0) == found
     assert found["b"]["refined"]["ndcg@5"].p_holm == found["b"]["refined"]["ndcg@5"].p
