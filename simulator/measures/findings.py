@@ -15,10 +15,12 @@ _LISTS = {
     "audience": "the audience",
 }
 
+_ALONE = "nothing is compared: no arm stands beside the first at a history length of it"
+
 
 def study_told(declared: Declared, users: int) -> dict[str, Any]:
     """What was declared, and whether the `users` compared are as many as planned."""
-    interim = users < declared.planned_users
+    interim = bool(declared.references) and users < declared.planned_users
     members = len(declared.family)
     family = "1 comparison" if members == 1 else f"a family of {members} comparisons (Holm)"
     looked = (
@@ -37,7 +39,9 @@ def study_told(declared: Declared, users: int) -> dict[str, Any]:
         "planned_users": declared.planned_users,
         "users": users,
         "interim": interim,
-        "text": f"{looked}; primary: {metric_of(declared)}, {family}, {chosen}",
+        "text": f"{looked}; primary: {metric_of(declared)}, {family}, {chosen}"
+        if declared.references
+        else _ALONE,
     }
 
 

@@ -228,6 +228,12 @@ def test_users_are_told_beside_those_that_were_planned(users, told):
         assert study_told(declared(by_scenario=False), users)["text"].startswith(f"{users} users; ")
 
 
+def test_an_arm_without_another_is_no_interim_look_at_a_comparison():
+    told = study_told(declared(references={}, family=()), 0)
+    assert told["text"].startswith("nothing is compared: ")
+    assert told["interim"] is False
+
+
 def test_a_table_in_another_order_gives_the_same():
     generator = np.random.default_rng(10)
     table = pd.DataFrame(
