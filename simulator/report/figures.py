@@ -11,6 +11,7 @@ from recommender.study.style import ACCENT, INK, MUTED, PALETTE
 from simulator.measures.fidelity import AUDIENCE, rating_order
 from simulator.measures.meters import ACCEPTED_POPULARITY, ECHO, POPULARITY
 from simulator.report.curves import SAYS, curves_chart
+from simulator.report.meters import null_label
 from simulator.report.words import without_answer
 
 if TYPE_CHECKING:
@@ -227,7 +228,8 @@ def _by_slot(summary: Mapping[str, Any]) -> Figure | None:
     return Figure(
         "slots",
         "Accepted, by place in the prompt",
-        "Orders were drawn, so all places hold items that are as good: a line that is not level is a bias of position.",
+        "Where orders are drawn (prompts.shown: shuffled), all places hold items that are as good: a line that is not level is a bias of "
+        "position. Where slates are shown as recommended, the first places hold the better items.",
         (band + line).properties(width=_WIDTH, height=200),
     )
 
@@ -283,7 +285,7 @@ def _meters(summary: Mapping[str, Any]) -> Figure | None:
         first = arm == next(iter(meters))
         for who, told in answerers.items():
             if who == AUDIENCE or first:
-                label = arm if who == AUDIENCE else f"null: {who}"
+                label = arm if who == AUDIENCE else null_label(meters, who)
                 rows += [
                     {"what": label, "meter": words, **_bounds(told[name])}
                     for name, words in names.items()

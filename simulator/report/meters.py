@@ -17,7 +17,7 @@ _HEADS = ("order shown", "popularity", "accepted", "first slot", "acc. by pop.")
 
 
 def meters_table(meters: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The audience of every arm, and the null users of the first: other arms have the same slates in the same order."""
+    """The audience of every arm, and the null users of the first."""
     table = Table(
         title="meters: tau with the order shown, and with popularity; share accepted; first slot less the others; tau of acceptance "
         "with popularity",
@@ -34,8 +34,15 @@ def meters_table(meters: Mapping[str, Mapping[str, Any]]) -> Table:
         table.add_row(arm, *_cells(answerers[AUDIENCE]))
     for name, told in next(iter(meters.values())).items():
         if name != AUDIENCE:
-            table.add_row(f"null: {name}", *_cells(told))
+            table.add_row(null_label(meters, name), *_cells(told))
     return table
+
+
+def null_label(meters: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    """A null user of the first arm, whose name it has where that of another arm differs: by its slates, or by what is asked."""
+    first, *others = meters
+    alike = all(meters[arm].get(name) == meters[first][name] for arm in others)
+    return f"null: {name}" if alike else f"null: {name}, {first}"
 
 
 def meter_lines(meters: Mapping[str, Mapping[str, Any]]) -> list[str]:

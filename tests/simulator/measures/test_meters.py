@@ -1,6 +1,7 @@
 """Meters: a planted bias of known size is found again, and what cannot be known is said and counted, never made up."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy import stats
 from turns_made import turn
 
 from simulator.measures.meters import METERS, Meters, repeated, tau_b
+from simulator.report.meters import meters_table, null_label
 from simulator.transcript.parts import Part
 
 SLATE = tuple(f"i{number}" for number in range(10))
@@ -206,3 +208,16 @@ def test_tau_is_scipys(pairs):
     both = ~(np.isnan(first) | np.isnan(second))
     expected = stats.kendalltau(first[both], second[both]).statistic if both.sum() > 1 else np.nan
     assert tau_b(first[None], second[None])[0] == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_null_user_that_differs_between_arms_is_told_as_of_the_first():
+    generator = np.random.default_rng(0)
+    alike, different = Meters(POPULARITY), Meters(POPULARITY)
+    for each in [asked(generator, user, lambda shown: (shown, shown[:5])) for user in range(5)]:
+        backwards = {**each.nulls, "random": each.nulls["random"][::-1]}
+        for meters, nulls in ((alike, each.nulls), (different, backwards)):
+            meters.add(replace(each, arm="a"))
+            meters.add(replace(each, arm="b", nulls=nulls))
+    assert [null_label(alike.told(0), name) for name in ("echo", "random")] == ["null: echo", "null: random"]
+    rows = [*meters_table(different.told(0)).columns[0].cells]
+    assert rows == ["a", "b", "null: echo", "null: random, a"]

@@ -51,6 +51,7 @@ def test_the_page_says_what_was_found_and_what_must_be_known_first(run):
     assert "not a language model" in page
     for name in ("differences", "users", "lists", "statuses", "slots", "places", "meters"):
         assert f'id="figure-{name}"' in page
+    assert "Where slates are shown as recommended, the first places hold the better items." in page
     assert page.count("<svg") == page.count("</svg>") >= 7
     for word in ("hash of the scenario", "template &lt;a&gt;", "Calls and tokens", "Scenario, as it was run"):
         assert word in page
