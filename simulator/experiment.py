@@ -235,7 +235,9 @@ def _play(begun: _Begun, stages: Stages) -> Outcome:
         if sending.retry_errors:
             # Not complete any more, and not to be taken for it if this is stopped.
             directory.summary.unlink(missing_ok=True)
-            drop_stale_proposals(directory.proposals, journal)
+            learning = (each.scenario.learning for each in study.conditions)
+            learns = any(each.retrain_every is not None for each in learning)
+            drop_stale_proposals(directory.proposals, journal, learns=learns)
         proposers = make_proposers(study, directory, directory.proposals, stages)
         game = Game(study, begun.sides(proposers), players, stages)
         return measured(study, directory, begun.manifest, begun.arms, game, budgets, stages)

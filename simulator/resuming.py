@@ -105,11 +105,11 @@ def check_personas(then: RecordedArm, now: RecordedArm, where: Path) -> None:
         )
 
 
-def drop_stale_proposals(path: Path, journal: CallJournal) -> None:
+def drop_stale_proposals(path: Path, journal: CallJournal, *, learns: bool) -> None:
     """Take out proposals that rest on calls which had failed, before those are made again.
 
     A user's later slates depend on what it accepted before, and all later slates on the weight that the validation
-    turns choose.
+    turns choose; where a recommender `learns`, also on what every user accepted before.
     """
     failed = [record.request.draw for record in journal.records() if record.completion is None]
     proposals = resumed_proposals(path)
@@ -119,13 +119,14 @@ def drop_stale_proposals(path: Path, journal: CallJournal) -> None:
     last: dict[str, int] = {}
     for draw in failed:
         last[draw.user] = max(first_test_round, min(draw.round, last.get(draw.user, draw.round)))
+    first_failed = min(last.values())
     weight_may_change = any(draw.round == VALIDATION_ROUND for draw in failed)
     write_proposals(
         path,
         (
             proposal
             for proposal in proposals.values()
-            if proposal.round <= last.get(proposal.user_id, proposal.round)
+            if proposal.round <= (first_failed if learns else last.get(proposal.user_id, proposal.round))
             and (proposal.round <= first_test_round or not weight_may_change)
         ),
     )

@@ -217,6 +217,21 @@ def test_failed_calls_are_made_again_only_if_asked_for(audience, openai_server, 
 
 
 @pytest.mark.usefixtures("endpoint_environment")
+def test_what_a_recommender_learnt_without_the_failed_calls_is_learnt_anew(audience, openai_server, tmp_path):
+    learning = ("rounds=3", "learning.retrain_every=1", "recommender.model=itemknn", "cold_start.lengths=[5]")
+    healthy = study(tmp_path / "healthy", openai_server(audience).base_url, *learning)
+    server = openai_server(audience, faults=[Fault.ERROR_500] * 5)
+    more = ("users.attempts=1", "users.concurrency=1")
+    run = study(tmp_path / "run", server.base_url, *learning, *more)
+    assert [turn["round"] for turn in run.turns if turn["status"] == "failed"] == [1] * 5
+    again = go_on(run.path, "--retry-errors")
+    assert again.code == 0, again.err
+    # Users whose calls had not failed have other slates too: the recommender had learnt from other answers.
+    assert [turn["slate"] for turn in again.turns] == [turn["slate"] for turn in healthy.turns]
+    assert said(again) == said(healthy)
+
+
+@pytest.mark.usefixtures("endpoint_environment")
 def test_a_refused_key_ends_the_run_which_goes_on_when_it_is_mended(audience, openai_server, tmp_path):
     healthy = study(tmp_path / "healthy", openai_server(audience).base_url)
     server = openai_server(audience, faults=[Fault.BAD_KEY] * 2)
