@@ -50,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DirectoryError, JournalError, ScenarioError, TranscriptError) as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return USAGE
+    except OSError as error:
+        where = error.filename or options.run
+        print(f"error: {where}: cannot be written ({error.strerror or error})", file=sys.stderr)
+        return USAGE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

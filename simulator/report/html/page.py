@@ -77,9 +77,7 @@ def write_page(path: Path) -> Path:
         arms=[arm.name or "the one arm" for arm in arms_of(scenario)],
         findings=findings(summary),
         cautions=cautions(summary),
-        figures=[
-            (figure, _svg(figure)) for figure in figures(summary, metrics, pd.read_parquet(run.per_user))
-        ],
+        figures=[(figure, _svg(figure)) for figure in figures(summary, metrics, _per_user(run))],
         tables=list(tables(summary, metrics)),
         prompts=prompts,
         provenance=_provenance(run),
@@ -100,7 +98,7 @@ def write_figures(path: Path, folder: Path) -> list[Path]:
     summary, metrics = read_json(run.summary), read_json(run.metrics)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for figure in figures(summary, metrics, pd.read_parquet(run.per_user)):
+    for figure in figures(summary, metrics, _per_user(run)):
         spec = _spec(figure)
         for ending, content in (
             ("vl.json", json.dumps(spec, indent=1, sort_keys=True).encode()),
@@ -140,6 +138,14 @@ def _finished(path: Path) -> RunDirectory:
             f"{path}: this run is not finished; finish it first: python -m simulator.run --resume {path}"
         )
     return run
+
+
+def _per_user(run: RunDirectory) -> pd.DataFrame:
+    if not run.per_user.is_file():
+        raise TranscriptError(
+            f"{run.per_user}: no such file; replay the run to have it again: python -m simulator.run --replay {run.path}"
+        )
+    return pd.read_parquet(run.per_user)
 
 
 def _template() -> jinja2.Template:

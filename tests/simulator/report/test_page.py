@@ -153,6 +153,16 @@ def test_what_is_no_finished_run_is_an_error(tmp_path, capsys, run):
     assert not (again.path / "report.html").exists()
 
 
+def test_what_is_missing_and_what_cannot_be_written_is_named(tmp_path, capsys, run):
+    again = replay(run, tmp_path / "again")
+    (tmp_path / "file").touch()
+    assert main([str(again.path), "--figures", str(tmp_path / "file")]) == 2
+    assert f"error: {tmp_path / 'file'}: cannot be written (File exists)" in capsys.readouterr().err
+    (again.path / "per_user.parquet").unlink()
+    assert main([str(again.path)]) == 2
+    assert "per_user.parquet: no such file; replay the run" in capsys.readouterr().err
+
+
 def test_a_run_ends_with_its_page_unless_told_otherwise(tmp_path, run, capsys):
     from simulator.run import main as run_main
 
