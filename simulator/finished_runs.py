@@ -154,6 +154,11 @@ def _measured_as(runs: Sequence[_Run], primary: str | None, notes: list[str]) ->
         changes |= {"family": None, "planned_users": None}  # declared of the arms of one run
     elif primary is None:
         return first
+    measured = first.model_copy(update={"study": study.model_copy(update=changes)})
+    if declared(measured).metric == declared(runs[0].scenario).metric:
+        return measured
+    # Declared in units of the metric that was primary then.
+    changes["smallest_effect"] = None
     return first.model_copy(update={"study": study.model_copy(update=changes)})
 
 

@@ -76,6 +76,16 @@ def test_arms_of_several_runs_are_told_apart_by_the_runs(runs, compare):
     assert "  both: a: +0.0000 against a; " in out
 
 
+def test_a_smallest_effect_is_of_the_metric_that_it_was_declared_for(tmp_path, compare):
+    arms = "arms={b: {}, a: {recommender.model: itemknn}}"
+    run = simulate(tmp_path / "run", WHOLE, arms, "study={primary: ndcg@3, smallest_effect: 0.01}")
+    effects = [
+        json.loads(compare(run.path, "--json", *primary)[1])["study"]["smallest_effect"]
+        for primary in ((), ("--primary", "ndcg@3"), ("--primary", "hr@3"))
+    ]
+    assert effects == [0.01, 0.01, None]
+
+
 def test_users_and_cutoffs_that_not_all_have_are_left_out_and_told(runs, tmp_path, compare):
     simulate(tmp_path / "fewer", WHOLE, A, "users.count=7", "cutoffs=[3]")
     code, out, _ = compare(runs / "b", tmp_path / "fewer")
