@@ -198,16 +198,21 @@ def _svg(figure: Figure) -> Any:
 
 
 def _prompts(turns: Sequence[Turn], journal: CallJournal) -> list[dict[str, Any]]:
-    """The prompt of the first user in each arm, and how it differs from that of the first arm."""
+    """The prompt of the first user in each arm, and how it differs from that of the first arm.
+
+    Where that user never came to an arm, its prompt is another's, and is told whole: what differs would be the user.
+    """
     found: list[dict[str, Any]] = []
+    first = {turn.arm: turn for turn in reversed(turns)}
+    of_first_user = {turn.arm: turn for turn in reversed(turns) if turn.user_id == turns[0].user_id}
     for arm in dict.fromkeys(turn.arm for turn in turns):
-        turn = next((turn for turn in turns if turn.arm == arm), None)
-        record = None if turn is None else journal.get(turn.requests[0])
-        if turn is None or record is None:
+        turn = of_first_user.get(arm, first[arm])
+        record = journal.get(turn.requests[0])
+        if record is None:
             continue
         text = "\n\n".join(f"[{message.role}]\n{message.content}" for message in record.request.messages)
         told: dict[str, Any] = {"arm": arm, "user": turn.user_id, "text": text, "diff": []}
-        if found:
+        if found and found[0]["user"] == turn.user_id:
             told["diff"] = _diff(found[0]["text"], text)
         found.append(told)
     return found

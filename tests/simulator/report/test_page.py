@@ -153,6 +153,21 @@ def test_what_is_no_finished_run_is_an_error(tmp_path, capsys, run):
     assert not (again.path / "report.html").exists()
 
 
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_prompts_of_arms_are_held_against_each_other_for_one_user(rounds, tmp_path):
+    """The first user of the one arm comes to the other in its second round only."""
+    arms = "arms={all: {}, some: {population.activity: 0.15}}"
+    run = simulate(tmp_path / "run", arms, "cold_start.lengths=null", f"rounds={rounds}")
+    users = {arm: [turn["user_id"] for turn in run.turns if turn["arm"] == arm] for arm in ("all", "some")}
+    first, other = users["all"][0], users["some"][0]
+    assert first != other
+    assert (first in users["some"]) is (rounds == 2)
+    page = write_page(run.path).read_text()
+    assert f"<summary>all, user {first}</summary>" in page
+    told = f"some, user {first}: against all" if rounds == 2 else f"some, user {other}"
+    assert f"<summary>{told}</summary>" in page
+
+
 def test_what_is_missing_and_what_cannot_be_written_is_named(tmp_path, capsys, run):
     again = replay(run, tmp_path / "again")
     (tmp_path / "file").touch()
