@@ -12,7 +12,7 @@ from rich.table import Table as TerminalTable
 from recommender.study.style import MUTED, PALETTE, SHAPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Measure(NamedTuple):
@@ -107,6 +107,15 @@ def _shapes(count: int) -> list[str]:
     return [SHAPES[at % len(SHAPES)] for at in range(count)]
 
 
+def _ends(
+    measures: Mapping[str, Sequence[Mapping[str, Any]]], name: str
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """The measure at the first session and the last; None where it is not known, as of a session to which nobody came."""
+    sessions = {point["session"] for points in measures.values() for point in points}
+    points = {point["session"]: point for point in measures.get(name, ())}
+    return points.get(min(sessions)), points.get(max(sessions))
+
+
 def sessions_rows(summary: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A row for each arm and measure, as printed and as numbers: first and last session, and what the arm is over its reference."""
     shown, values = [], []
@@ -116,14 +125,14 @@ def sessions_rows(summary: Mapping[str, Any]) -> tuple[list[dict[str, Any]], lis
             points = measures.get(name)
             if not points:
                 continue
-            first, last = points[0], points[-1]
+            first, last = _ends(measures, name)
             entry = against.get(arm, {}).get(name, {})
             shown.append(
                 {
                     "arm": arm,
                     "measure": measure.title,
-                    "first": _cell(first, measure.form),
-                    "last": _cell(last, measure.form),
+                    "first": _cell(first, measure.form) or "n/a",
+                    "last": _cell(last, measure.form) or "n/a",
                     "over reference, last": _cell(entry.get("last"), f"+{measure.form}"),
                     "over reference, all": _cell(entry.get("mean"), f"+{measure.form}"),
                 }
@@ -151,9 +160,9 @@ def sessions_table(summary: Mapping[str, Any]) -> TerminalTable:
     for name, measure in MEASURES.items():
         cells = []
         for arm, measures in sessions.items():
-            points = measures.get(name)
             form = measure.form
-            cells.append(f"{points[0]['mean']:{form}} -> {points[-1]['mean']:{form}}" if points else "n/a")
+            ends = ["n/a" if end is None else format(end["mean"], form) for end in _ends(measures, name)]
+            cells.append(" -> ".join(ends) if measures.get(name) else "n/a")
             if arm in against:
                 cells.append(_cell(against[arm].get(name, {}).get("mean"), f"+{form}"))
         table.add_row(measure.title, *cells)

@@ -9,6 +9,7 @@ from scipy import stats
 from turns_made import turn
 
 from simulator.measures.sessions import WINDOW, Catalogue, People, Sessions, against, curves
+from simulator.report.curves import sessions_rows, sessions_table
 from simulator.scenario.living import Population
 
 ITEMS = "abcdefghij"
@@ -142,3 +143,26 @@ def test_the_interval_of_a_share_ends_where_shares_do():
 def test_one_world_has_no_interval():
     point = curves(pd.DataFrame(rows("a", [[0.2, 0.4]])))["a"]["gini"][0]
     assert (point["mean"], point["low"], point["high"], point["replicates"]) == (0.2, None, None, 1)
+
+
+def test_a_session_to_which_nobody_came_has_no_value_of_an_earlier_one():
+    def points(**by_session):
+        return [
+            {"session": int(name[1:]), "mean": value, "low": None, "high": None, "replicates": 1}
+            for name, value in by_session.items()
+        ]
+
+    measures = {
+        "acceptance": points(s1=0.7, s2=0.8),
+        "entropy_accepted": points(s2=2.5, s3=2.0),
+        "users": points(s1=3, s2=1, s3=0),
+    }
+    summary = {"sessions": {"arm": measures}}
+    shown, _ = sessions_rows(summary)
+    assert {row["measure"]: (row["first"], row["last"]) for row in shown} == {
+        "accepted of what was proposed": ("0.70", "n/a"),
+        "entropy of the last ten accepted, bits": ("n/a", "2.00"),
+        "users who came": ("3", "0"),
+    }
+    cells = [*sessions_table(summary).columns[1].cells]
+    assert [cell for cell in cells if cell != "n/a"] == ["0.70 -> n/a", "n/a -> 2.00", "3 -> 0"]
