@@ -133,7 +133,7 @@
     const other = byId("other").value;
     if (other !== "" && +other !== turn[ARM]) {
       const beside = places.get([+other, turn[USER], turn[ROUND], turn[REPLICATE]].join());
-      sides.push(beside === undefined ? element("p", `This user has no such turn in ${index.arms[+other]}.`, "quiet") : await side(beside));
+      sides.push(beside === undefined ? element("p", `No such turn of this user in ${index.arms[+other]} is on this page.`, "quiet") : await side(beside));
     }
     if (ticket !== asked || wanted !== at) return;
     const box = element("div", undefined, "sides");

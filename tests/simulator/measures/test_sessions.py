@@ -34,7 +34,9 @@ def told(turns, rounds=2, rules=None, catalogue=CATALOGUE):
 
 
 def shown(user, number, final, accepted=(), **more):
-    fields = {"targets": (), "undecided": (), "slate": (*final, "x", "y")[: 2 * len(final)]}
+    slate = (*final, "x", "y")[: 2 * len(final)]
+    rejected = tuple(item for item in slate if item not in accepted)
+    fields = {"targets": (), "undecided": (), "rejected": rejected, "slate": slate}
     return turn(
         arm="arm", user_id=user, round=number, final=tuple(final), accepted=tuple(accepted), **fields | more
     )
