@@ -233,12 +233,16 @@ def _within(values: _Values, weights: _Values, user: NDArray[np.int64], users: i
 
 
 def _interval(values: _Values, seed: int, *, share: bool) -> dict[str, Any]:
-    """Mean over users (U,), and Student's 95 % interval, or Wilson's of shares that are all 0 or 1: there are too many to bootstrap."""
+    """Mean over users (U,), and Student's 95 % interval, or Wilson's of shares that are all 0 or 1: there are too many to bootstrap.
+
+    Student's knows no bounds; a share ends at 0 and 1, every other meter at -1 and 1.
+    """
     if len(values) < 2 or (share and np.isin(values, (0.0, 1.0)).all()):
         return {**mean_interval(values, seed)._asdict(), "users": len(values)}
     mean = float(values.mean())
     half = float(stats.t.isf((1 - _LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return {"mean": mean, "low": mean - half, "high": mean + half, "users": len(values)}
+    low, high = max(0.0 if share else -1.0, mean - half), min(1.0, mean + half)
+    return {"mean": mean, "low": low, "high": high, "users": len(values)}
 
 
 def _by_slot(

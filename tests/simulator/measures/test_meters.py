@@ -221,3 +221,15 @@ def test_a_null_user_that_differs_between_arms_is_told_as_of_the_first():
     assert [null_label(alike.told(0), name) for name in ("echo", "random")] == ["null: echo", "null: random"]
     rows = [*meters_table(different.told(0)).columns[0].cells]
     assert rows == ["a", "b", "null: echo", "null: random, a"]
+
+
+def test_an_interval_ends_where_its_meter_does():
+    def answer(user, accepted):
+        return turn(user_id=user, slate=SLATE, shown=SLATE, ranking=(), nulls={}, nulls_accepted={},
+                    accepted=SLATE[:accepted], rejected=SLATE[accepted:], undecided=())  # fmt: skip
+
+    for accepted in ((10, 10, 9), (0, 0, 1)):
+        told = met([answer(f"u{user}", count) for user, count in enumerate(accepted)])["audience"]
+        for entry in (told["acceptance"], *told["by_slot"].values()):
+            assert 0 <= entry["low"] <= entry["mean"] <= entry["high"] <= 1
+        assert -1 <= told["first_slot"]["low"] <= told["first_slot"]["high"] <= 1
