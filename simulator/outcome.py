@@ -19,6 +19,7 @@ from simulator.measures.sessions import Sessions, told_of_sessions
 from simulator.measures.traffic import SharedTraffic
 from simulator.measures.verdict import QUESTION, verdicts
 from simulator.refinement import Fuse
+from simulator.scenario import ScenarioError
 from simulator.scenario.declared import declared
 from simulator.scenario.plan import populations
 from simulator.sending import cost_told
@@ -91,6 +92,11 @@ def measured(
         tested = watching.tested(read_turns(directory.turns))
         kept = list(tested) if scenario.slates.source == "held_out" else []
         table = per_user(kept or tested, scenario)
+        if table.empty:
+            raise ScenarioError(
+                f"{directory.scenario}: nobody came to any round, so that there is nothing to measure; begin a "
+                "run with more population.activity, users.count or rounds"
+            )
         write_items(directory.items, items[items.index.isin(list(watching.offered))])
         with whole_file(directory.per_user) as file:
             table.to_parquet(file, index=False)

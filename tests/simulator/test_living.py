@@ -228,3 +228,20 @@ def test_a_satisfied_population_stays_and_a_bored_one_leaves(tmp_path):
     served, unserved = (run.summary["sessions"][arm] for arm in ("served", "unserved"))
     assert served["satisfaction"][-1]["mean"] > unserved["satisfaction"][0]["mean"]
     assert served["retention"][-1]["mean"] > 0.9 > unserved["retention"][-1]["mean"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("arms={one: {}, two: {prompts.feedback: template_a}}",),
+        ("refinement.weight=validation",),
+        ("slates={source: held_out, size: 4}", "refinement={policy: replace}"),
+    ],
+)
+def test_a_run_to_which_nobody_comes_says_so(overrides, tmp_path):
+    few = ("cold_start.lengths=null", "users.count=3", "population={activity: 0.001}")
+    run = simulate(tmp_path / "run", *few, *overrides)
+    assert run.code == 2
+    assert "scenario.yaml: nobody came to any round" in run.err
+    assert "Traceback" not in run.err
