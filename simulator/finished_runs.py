@@ -163,6 +163,8 @@ def _measured_as(runs: Sequence[_Run], primary: str | None, notes: list[str]) ->
 
 
 def _cutoffs(runs: Sequence[_Run], notes: list[str]) -> tuple[int, ...]:
+    if runs[0].scenario.slates.source == "held_out":
+        return runs[0].scenario.cutoffs  # not used
     each = [set(run.scenario.cutoffs) for run in runs]
     shared = sorted(set.intersection(*each))
     if not shared:

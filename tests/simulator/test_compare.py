@@ -97,6 +97,16 @@ def test_users_and_cutoffs_that_not_all_have_are_left_out_and_told(runs, tmp_pat
     assert "NDCG@5" not in out
 
 
+def test_cutoffs_of_held_out_slates_which_have_none_need_not_agree(tmp_path, compare):
+    slates = ("slates={source: held_out, size: 4}", "refinement={policy: replace}")
+    for name, cutoffs in (("b", "[3]"), ("a", "[2]")):
+        assert simulate(tmp_path / name, WHOLE, *slates, f"cutoffs={cutoffs}").code == 0
+    code, out, err = compare(tmp_path / "b", tmp_path / "a", "--json")
+    assert code == 0, err
+    assert json.loads(out)["notes"] == []
+    assert json.loads(out)["study"]["primary"] == {"list": "audience", "metric": "auc"}
+
+
 def test_slates_that_differ_are_told(runs, tmp_path, compare):
     simulate(tmp_path / "itemknn", WHOLE, "recommender.model=itemknn")
     code, out, _ = compare(runs / "b", tmp_path / "itemknn")
