@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +23,8 @@ KEYS = ("arms", "sweep", "replicates")
 """Keys of a scenario that plan a comparison, and that no arm has itself."""
 _LONGEST = 120
 """Characters of a name, which is also a folder's and stands on an axis of a figure."""
+_NO_TEXT = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories that XML or UTF-8 cannot hold, or that break a line."""
 _Model = TypeVar("_Model", bound=BaseModel)
 _Arms = TypeVar("_Arms", bound="dict[str, dict[str, JsonValue]] | None")
 _Sweep = TypeVar("_Sweep", bound="dict[str, tuple[JsonValue, ...]] | None")
@@ -101,6 +104,10 @@ def variants(
             raise ScenarioError(
                 f"{place}: the name of arm {name!r} should have a letter or digit and at most {_LONGEST} characters; "
                 "the values of a sweep can be given names as arms"
+            )
+        if not _NO_TEXT.isdisjoint(map(unicodedata.category, name)):
+            raise ScenarioError(
+                f"{place}: the name of arm {name!r} should have no control characters or line breaks; no figure can hold them"
             )
         yield variant
 

@@ -114,6 +114,8 @@ def test_the_shipped_studies_are_well_formed(name, tmp_path, monkeypatch):
         ("sweep:\n  recommender.params.interests: [1, 1]", "would share the folder arms/interests=1"),
         ("arms:\n  A b: {}\n  a-b: {}", "mine.yaml:6: arms 'A b' and 'a-b' would share the folder arms/a-b"),
         ("arms: {'..': {}}", "mine.yaml:4: the name of arm '..' should have a letter"),
+        ('arms: {"a\\u0007b": {}}', "should have no control characters or line breaks"),
+        ('arms: {"a\\nb": {}}', "the name of arm 'a\\nb' should have no control characters"),
         (f"arms: {{{'a' * 200}: {{}}}}", "should have a letter or digit and at most 120 characters"),
     ],
 )
