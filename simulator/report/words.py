@@ -40,9 +40,11 @@ def cautions(summary: Mapping[str, Any]) -> list[str]:
     found = []
     if study := summary.get("study"):
         found.append(study["text"])
-    if any("not a language model" in label or "null user" in label for label in labels):
+    machines = [label for label in labels if "not a language model" in label or "null user" in label]
+    if machines:
+        whose = "The audience" if len(machines) == len(labels) else "The audience of some arms"
         found.append(
-            f"The audience is {' and '.join(labels)}: what it likes says nothing about language models."
+            f"{whose} is {' and '.join(machines)}: what it likes says nothing about language models."
         )
     if "(synthetic)" in summary["data"]:
         found.append(f"The data are {summary['data']}: no result about them is one about people.")

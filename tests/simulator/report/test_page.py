@@ -15,6 +15,7 @@ from small_runs import replay, simulate
 from simulator.report.__main__ import main
 from simulator.report.html.page import _write_table, write_page
 from simulator.report.tables import Table
+from simulator.report.words import cautions
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> & \"quotes\""
 ARMS = '{"template b": {}, "template <a>": {"prompts.feedback": "template_a"}}'
@@ -191,6 +192,16 @@ def test_a_call_that_is_not_in_the_journal_is_said_to_be_lost(run, tmp_path):
     edited(again.path / "calls.jsonl", lambda lines: lines[1:])
     turns = pieces_of(write_page(again.path).read_text())
     assert [turn["calls"][0]["error"] for turn in turns].count("this call is not in the journal") == 1
+
+
+def test_only_an_audience_that_is_no_language_model_is_told_to_be_none(run):
+    standin = "stand-in (behavioural choice model, not a language model)"
+    told = {"a": {"client": standin}, "b": {"client": "some-model at its vendor"}}
+    alone, beside = (cautions({**run.summary, "arms": arms}) for arms in ({"a": told["a"]}, told))
+    assert f"The audience is {standin}: what it likes says nothing about language models." in alone
+    assert (
+        f"The audience of some arms is {standin}: what it likes says nothing about language models." in beside
+    )
 
 
 def test_many_users_in_several_arms_have_a_figure(run, tmp_path):
