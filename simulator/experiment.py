@@ -128,6 +128,11 @@ def replay(run: Path, scenario: Scenario, out: Path | None, stages: Stages) -> O
     the journal, and a call that is not there raises ReplayMiss.
     """
     source = RunDirectory.open(run)
+    if scenario.study != read_scenario(source.scenario).study:
+        raise ScenarioError(
+            f"{source.scenario}: the run was begun with another `study`. What decides is declared before anybody is asked; what is "
+            f"asked of finished runs is not: python -m simulator.compare {run} --primary METRIC"
+        )
     study = Study.of(scenario, stages)
     manifest = read_json(source.manifest)
     study.check_data(manifest, source.manifest)

@@ -55,6 +55,15 @@ def test_hits_are_told_with_their_discordant_users(run):
     assert "McNemar" in run.out
 
 
+@pytest.mark.parametrize("change", ["study.primary=ndcg@5", "study.family=[a, half]", "study=null"])
+def test_what_was_declared_is_not_declared_anew_in_a_replay(run, tmp_path, change):
+    found = replay(run, tmp_path / "again", change)
+    assert found.code == 2
+    assert "begun with another `study`" in found.err
+    assert "simulator.compare" in found.err
+    assert not (tmp_path / "again").exists()
+
+
 def test_what_was_declared_is_not_changed_once_the_run_has_begun(run, tmp_path):
     shutil.copytree(run.path, tmp_path / "run")
     (tmp_path / "run/summary.json").unlink()
