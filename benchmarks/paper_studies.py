@@ -117,11 +117,10 @@ def main() -> None:
     )
     options.add_argument("--out", help="name of the result (default: paper-studies-DATA)")
     chosen = options.parse_args()
+    settable = [study.name for study in STUDIES if not study.of]
     for override in chosen.overrides:
-        if (name := _meant(override)[0]) and name not in {study.name for study in STUDIES}:
-            options.error(
-                f"--set {name}: no such study; there are {', '.join(study.name for study in STUDIES)}"
-            )
+        if (name := _meant(override)[0]) and name not in settable:
+            options.error(f"--set {name}: no such study to be set; there are {', '.join(settable)}")
     found: dict[str, Any] = {}
     for study in STUDIES:
         if chosen.only is None or study.name in chosen.only:

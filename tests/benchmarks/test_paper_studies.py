@@ -73,12 +73,12 @@ def test_an_override_is_for_one_study_or_for_all_with_an_audience(tmp_path, monk
     assert overrides("fig3", *words)[-1] == "replicates=1"
     assert not {"users.count=9", "data.path=a:b=c"} & {*overrides("fig3", *words)}
     assert overrides("table2", *words)[-1] == "users.count=9"
-    monkeypatch.setattr(
-        sys, "argv", ["paper_studies", "--folder", str(tmp_path), "--set", "fig9:replicates=1"]
-    )
-    with pytest.raises(SystemExit, match="2"):
-        paper_studies.main()
-    assert "--set fig9: no such study; there are table2, " in capfd.readouterr().err
+    for name in ("fig9", "fig5-7"):
+        options = ["paper_studies", "--folder", str(tmp_path), "--set", f"{name}:replicates=1"]
+        monkeypatch.setattr(sys, "argv", options)
+        with pytest.raises(SystemExit, match="2"):
+            paper_studies.main()
+        assert f"--set {name}: no such study to be set; there are table2, " in capfd.readouterr().err
 
 
 def test_two_users_are_shown_of_the_run_of_another_study(tmp_path, monkeypatch, capsys):
